@@ -1,0 +1,77 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP_FLAGS := --disable-pip-version-check -qq --constraint constraints.txt
+BIN := .venv/bin
+
+# What the wheels link against, and the browser that the tests look through.
+DEBIAN := git libcurl4 libegl1 libgl1 libgles2 libglib2.0-0
+DEBIAN_TEST := $(DEBIAN) chromium fonts-dejavu-core
+
+# Installs the named Debian packages that are missing: as root through apt-get, else says which.
+define debian_packages
+	@if command -v dpkg-query >/dev/null; then \
+	  missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}' "$$p:$$(dpkg --print-architecture)" 2>/dev/null | grep -q '^installed' || dpkg-query -W -f='$${db:Status-Status}' "$$p" 2>/dev/null | grep -q '^installed' || echo "$$p"; done | tr '\n' ' '); \
+	  if [ -n "$$missing" ]; then \
+	    if [ "$$(id -u)" = 0 ]; then \
+	      echo "installing Debian packages: $$missing"; \
+	      apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null || exit 1; \
+	    else echo "missing Debian packages; run: sudo apt-get install $$missing" >&2; exit 1; fi; \
+	  fi; \
+	fi
+endef
+
+.PHONY: help setup demo demo-stop test test-fast lint system system-test clean
+
+help: ## say what each target does
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready .venv-labelstudio/.ready models/pose/pose_landmarker_full.task ## both environments and the pose model
+	@echo "ready: $(BIN)/pushup-data --help"
+
+system:
+	$(call debian_packages,$(DEBIAN))
+
+system-test:
+	$(call debian_packages,$(DEBIAN_TEST))
+
+.venv/.ready: pyproject.toml constraints.txt | system
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv); found: $(PYTHON)" >&2; exit 1; }
+	@echo "setting up .venv (about 2 minutes the first time)"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --editable . --group dev
+	@$(BIN)/python -m pip check
+	@touch $@
+
+.venv-labelstudio/.ready: constraints.txt | .venv/.ready
+	@echo "setting up .venv-labelstudio (about 2 minutes the first time)"
+	@[ -x .venv-labelstudio/bin/python ] || $(PYTHON) -m venv .venv-labelstudio
+	@.venv-labelstudio/bin/python -m pip install $(PIP_FLAGS) label-studio
+	@.venv-labelstudio/bin/python -m pip check
+	@touch $@
+
+models/pose/pose_landmarker_full.task: | .venv/.ready
+	@$(BIN)/pushup-data pose-model
+
+demo: setup ## two rounds of the loop, end to end
+	@$(BIN)/python -m pushup_data.demo start
+
+demo-stop: ## stop what the demo left running
+	@$(BIN)/python -m pushup_data.demo stop
+
+test: setup system-test lint ## style, types and all tests, with real servers
+	@$(BIN)/python -m pytest
+
+test-fast: setup ## the tests that start no server
+	@$(BIN)/python -m pytest -m 'not integration'
+
+lint: .venv/.ready ## ruff and mypy --strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## remove both environments
+	rm -rf .venv .venv-labelstudio

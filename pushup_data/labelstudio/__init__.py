@@ -1,0 +1,1 @@
+"""Label Studio: server, project, labeling config, push, pull."""

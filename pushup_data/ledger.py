@@ -1,0 +1,97 @@
+"""The ledger: every version of every annotation ever seen, append-only, one immutable JSONL file per pull."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pushup_data.errors import BadInputError
+from pushup_data.taxonomy import Value, describe
+
+# Simulated annotators have addresses here; the domain can never exist (RFC 2606), so the mark stays for ever.
+SIMULATED_DOMAIN = "simulated.invalid"
+
+
+class Entry(BaseModel):
+    """One thing that happened to one annotation on one server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event: Literal["annotation", "skip", "deleted"]
+    server: str  # its address
+    project: int
+    task: int
+    annotation: int
+    rep_id: str
+    clip: str  # clip file shown: names the rep and its bounds
+    video_id: str
+    start: int  # bounds of the rep as annotated, frames of the normalised video
+    end: int
+    view: str  # camera view that the annotator was told; decides what an unticked box means
+    annotator: str  # mail address
+    simulated: bool
+    created_at: str  # ISO 8601, the server's clock
+    updated_at: str
+    seconds: float | None  # spent on it, as Label Studio measured
+    usable: bool
+    answer: dict[str, Value]  # per error: what the annotator said
+    note: str
+    blind: bool  # nothing was pre-ticked
+    shown: dict[str, Any] | None  # the prediction shown: model_version and what was ticked
+    taxonomy: int  # version of the labeling rules
+    result: list[dict[str, Any]]  # Label Studio's own JSON, verbatim
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """Which annotation this is about."""
+        return (self.server, self.project, self.annotation)
+
+
+def read(directory: Path) -> list[Entry]:
+    """Return all entries, oldest first. Raises BadInputError naming file and line."""
+    entries = []
+    for path in sorted(directory.glob("*.jsonl")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                entries.append(Entry.model_validate_json(line))
+            except ValidationError as e:
+                text = f"{path}:{number}: {describe(e)}; restore the file from git, never edit it"
+                raise BadInputError(text) from None
+    return entries
+
+
+def append(directory: Path, entries: Sequence[Entry]) -> Path | None:
+    """Write the entries as the next file; nothing for none. Never overwrites a file."""
+    if not entries:
+        return None
+    directory.mkdir(parents=True, exist_ok=True)
+    text = "".join(entry.model_dump_json() + "\n" for entry in entries)
+    numbers = [int(p.name.split("-")[0]) for p in directory.glob("*.jsonl")]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    path = directory / f"{max(numbers, default=0) + 1:06d}-{digest}.jsonl"
+    temporary = directory / f".{path.name}.tmp"
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)  # fails where the file exists, unlike a rename
+    finally:
+        temporary.unlink()
+    return path
+
+
+def latest(entries: Iterable[Entry]) -> dict[tuple[str, int, int], Entry]:
+    """Return the newest entry of every annotation, deletions included, in order of first sight."""
+    state: dict[tuple[str, int, int], Entry] = {}
+    for entry in entries:
+        state[entry.key] = entry
+    return state
+
+
+def standing(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the annotations that count today: the newest version of each, without skips and deletions."""
+    return [e for e in latest(entries).values() if e.event == "annotation"]

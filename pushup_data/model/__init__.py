@@ -1,0 +1,1 @@
+"""The CNN-LSTM: data, network, training, use."""

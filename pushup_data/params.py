@@ -1,0 +1,127 @@
+"""All settings, typed and checked: params.yaml read once, frozen."""
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pushup_data.errors import BadInputError, MissingInputError
+from pushup_data.taxonomy import describe
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ingest(_Section):
+    """How raw videos are normalised."""
+
+    max_lines: int = Field(ge=120, le=4320, multiple_of=2)
+    max_duration_s: float = Field(gt=0)
+    time_limit_s: float = Field(gt=0)
+
+
+class Pose(_Section):
+    """MediaPipe's landmarker."""
+
+    model: Literal["lite", "full", "heavy"]
+    min_confidence: float = Field(gt=0, lt=1)
+    time_limit_s: float = Field(gt=0)
+
+
+class Quality(_Section):
+    """Below these a video or rep is flagged."""
+
+    min_detected: float = Field(ge=0, le=1)
+    min_in_frame: float = Field(ge=0, le=1)
+    min_luma: float = Field(ge=0, le=255)
+    min_sharpness: float = Field(ge=0)
+
+
+class Reps(_Section):
+    """What counts as a repetition, and what its clip shows."""
+
+    min_travel: float = Field(gt=0)
+    min_duration_s: float = Field(gt=0)
+    max_duration_s: float = Field(gt=0)
+    context_s: float = Field(ge=0)
+    loop_s: float = Field(ge=0)
+
+
+class Rules(_Section):
+    """Thresholds of the bootstrap model."""
+
+
+class LabelStudio(_Section):
+    """The annotation project."""
+
+    title: str = Field(min_length=3)
+    port: int = Field(ge=1024, le=65535)
+    overlap: int = Field(ge=1)
+
+
+class Labels(_Section):
+    """Consensus."""
+
+    min_certainty: float = Field(ge=0, le=1)
+
+
+class Split(_Section):
+    """Shares of subjects held out."""
+
+    val: float = Field(gt=0, lt=0.5)
+    test: float = Field(gt=0, lt=0.5)
+
+
+class Train(_Section):
+    """The CNN-LSTM and its training."""
+
+    epochs: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    batch_size: int = Field(ge=1)
+    width: int = Field(ge=4)
+    steps: int = Field(ge=16)
+    min_labels: int = Field(ge=1)
+    patience: int = Field(ge=1)
+
+
+class Evaluate(_Section):
+    """Intervals and verdict."""
+
+    bootstrap: int = Field(ge=10)
+    min_positives: int = Field(ge=1)
+
+
+class Select(_Section):
+    """The next round's queue."""
+
+    budget: int = Field(ge=1)
+    random_share: float = Field(ge=0, le=0.5)
+
+
+class Params(_Section):
+    """params.yaml."""
+
+    seed: int = Field(ge=0)
+    ingest: Ingest
+    pose: Pose
+    quality: Quality
+    reps: Reps
+    rules: Rules
+    labelstudio: LabelStudio
+    labels: Labels
+    split: Split
+    train: Train
+    evaluate: Evaluate
+    select: Select
+
+
+def load(path: Path) -> Params:
+    """Read params.yaml. Raises BadInputError naming the setting that is wrong."""
+    if not path.exists():
+        raise MissingInputError(f"{path} is not there; run `pushup-data init {path.parent}` to restore it")
+    try:
+        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError) as e:
+        raise BadInputError(f"{path}: {describe(e)}") from None

@@ -1,0 +1,1 @@
+"""The stages of the loop: read tables, call the pure code, write tables."""
