@@ -1,0 +1,96 @@
+"""Make a folder a workspace: `pushup-data init`."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pushup_data.errors import BadInputError, MissingInputError
+from pushup_data.workspace import PACKAGE, TEMPLATE
+
+_COPIED = ("params.yaml", "labeling_config/taxonomy.yaml", "labeling_config/rep.xml", ".gitignore", ".dvcignore")
+_NOTES = {
+    "data/raw/.gitkeep": "",
+    "models/champion/README.md": "The workspace's own best model. Empty until one is promoted; kept in git.\n",
+}
+
+
+def init(directory: Path) -> list[str]:
+    """Write what is missing of a workspace, with git and DVC; return lines that say what was done.
+
+    Nothing that is there is overwritten, but for dvc.yaml's note of where the package is installed: on a
+    clone that came from another machine, running this again puts it right.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise BadInputError(f"{directory} is a file; name a folder")
+    directory.mkdir(parents=True, exist_ok=True)
+    done = []
+    for name in _COPIED:
+        target = directory / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(TEMPLATE / name, target)
+            done.append(name)
+    for name, text in _NOTES.items():
+        target = directory / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+            done.append(name)
+    if _pipeline(directory):
+        done.append("dvc.yaml")
+    if not _inside_git(directory):
+        _run(["git", "init", "--quiet"], directory)
+        done.append("git repository")
+    if not (directory / ".dvc").exists():
+        top = (directory / ".git").exists()
+        _run([*_DVC, "init", "--quiet", *([] if top else ["--subdir"])], directory)
+        for option in ("analytics", "check_update", "autostage"):
+            _run([*_DVC, "config", f"core.{option}", "false"], directory)
+        done.append("DVC")
+    made = f"{directory}: made {', '.join(done)}" if done else f"{directory}: was complete already"
+    return [made, f"next: cd {directory}, put videos into data/raw, run `dvc repro`"]
+
+
+_DVC = [sys.executable, "-m", "dvc"]
+
+
+def _pipeline(directory: Path) -> bool:
+    """Write dvc.yaml with the place of this installation's code, which its stages depend on."""
+    target = directory / "dvc.yaml"
+    if directory.resolve() == TEMPLATE.resolve():
+        return False  # the clone itself: `code: pushup_data` is right
+    source = (target if target.exists() else TEMPLATE / "dvc.yaml").read_text(encoding="utf-8")
+    lines = [
+        f"  - code: {PACKAGE}   # where the code is that the stages depend on" if "- code:" in line else line
+        for line in source.splitlines()
+    ]
+    text = "\n".join(lines) + "\n"
+    if target.exists() and target.read_text(encoding="utf-8") == text:
+        return False
+    target.write_text(text, encoding="utf-8")
+    return True
+
+
+def _inside_git(directory: Path) -> bool:
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "--show-toplevel"], cwd=directory, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise MissingInputError("git is not installed; the ledger of labels is kept in it") from None
+    if found.returncode != 0:
+        return False
+    # A workspace inside another repository that ignores it (such as a clone's demo/) needs its own history.
+    top = Path(found.stdout.strip())
+    if top.resolve() == directory.resolve():
+        return True
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", str(directory.resolve())], cwd=top, check=False)
+    return ignored.returncode != 0
+
+
+def _run(command: list[str], directory: Path) -> None:
+    result = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        last = (result.stderr or result.stdout).strip().splitlines()[-1:]
+        raise BadInputError(f"{directory}: `{' '.join(command[-3:])}` failed: {' '.join(last)}")
