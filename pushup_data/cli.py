@@ -138,7 +138,13 @@ def feedback(video: Path, as_json: bool) -> None:
 
 
 @main.command("pose-model")
-@click.option("--kind", type=click.Choice(["lite", "full", "heavy"]), default="full", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(["lite", "full", "heavy"]),
+    default="full",
+    show_default=True,
+    help="The larger, the slower and the more exact.",
+)
 @click.option(
     "--from",
     "source",

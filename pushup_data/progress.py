@@ -1,0 +1,129 @@
+"""Where the loop stands, and the next thing to do: `pushup-data status`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pushup_data import ledger, tables, taxonomy
+from pushup_data.labelstudio import server
+from pushup_data.params import Params
+from pushup_data.workspace import Workspace
+
+NOT_VIDEOS = {"manifest.csv", ".gitkeep"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The counts behind the report."""
+
+    raw: int  # files in data/raw
+    new: int  # of them, not yet looked at
+    videos: int
+    subjects: int
+    quarantined: int
+    reps: int
+    queued: int  # reps in the current queue
+    waiting: int  # of them, not annotated yet as far as the last pull knows
+    annotations: int  # standing annotations in the ledger
+    labelled: int  # reps with a consensus on at least one error
+    simulated: int  # of them, with a simulated vote
+
+
+def survey(workspace: Workspace) -> Standing:
+    """Count what is in the workspace; missing tables count as empty."""
+
+    def table(schema: tables.Table, path: Path) -> pl.DataFrame:
+        return tables.read(schema, path, default_empty=True)
+
+    videos = table(tables.VIDEOS, workspace.videos)
+    quarantine = table(tables.QUARANTINE, workspace.quarantine)
+    labels = table(tables.LABELS, workspace.labels)
+    queue = table(tables.QUEUE, workspace.queue)
+    entries = ledger.read(workspace.annotations)
+    raw = _raw_files(workspace.raw)
+    known = {*videos["original_name"], *quarantine["original_name"]}
+    seen = {e.rep_id for e in ledger.latest(entries).values() if e.event != "deleted"}
+    known_labels = labels.filter((pl.col("value") != "unknown") | ~pl.col("usable"))
+    return Standing(
+        raw=len(raw),
+        new=len(raw - known),
+        videos=len(videos),
+        subjects=videos["subject"].n_unique(),
+        quarantined=len(quarantine),
+        reps=len(table(tables.REPS, workspace.reps)),
+        queued=len(queue),
+        waiting=len(set(queue["rep_id"]) - seen),
+        annotations=len(ledger.standing(entries)),
+        labelled=known_labels["rep_id"].n_unique(),
+        simulated=known_labels.filter("simulated")["rep_id"].n_unique(),
+    )
+
+
+def next_step(now: Standing, address: str | None, locked: bool) -> str:
+    """Say the one thing to do next. `locked`: dvc.lock is there, so a round has been run."""
+    if now.raw == 0:
+        return "put push-up videos into data/raw, then run `dvc repro`"
+    if now.new or not locked:
+        return f"run `dvc repro`: {now.new or now.raw} files in data/raw are new"
+    if now.videos == 0:
+        return "every file is in quarantine; see data/quarantine.csv for what to do about each"
+    if now.reps == 0:
+        return "no repetition was found in any video; see data/quality.parquet for how well people are seen"
+    if now.waiting:
+        where = f" at {address}" if address else "; start Label Studio with `pushup-data labelstudio start`"
+        return f"annotate the {now.waiting} reps waiting in Label Studio{where}, then run `dvc repro`"
+    if now.queued:
+        return "run `dvc repro`: the whole queue is annotated"
+    return "every rep is labelled; add videos, or look at the data with `pushup-data app`"
+
+
+def report(workspace: Workspace, params: Params) -> str:
+    """Return the whole report, a fact a line."""
+    now = survey(workspace)
+    address = server.address(workspace)
+    simulated = f" ({now.simulated} with simulated votes)" if now.simulated else ""
+    lines = [
+        (
+            "videos",
+            f"{now.videos} of {now.subjects} subjects" + (f", {now.new} new in data/raw" if now.new else ""),
+        ),
+        ("quarantined", f"{now.quarantined}" + (" (data/quarantine.csv)" if now.quarantined else "")),
+        ("reps", str(now.reps)),
+        ("waiting", f"{now.waiting} of {now.queued} queued"),
+        ("labelled", f"{now.labelled} reps by {now.annotations} annotations{simulated}"),
+        ("model", _model(workspace)),
+        ("metrics", _metrics(workspace)),
+        ("annotate", address or "Label Studio is not running"),
+        ("next", next_step(now, address, (workspace.root / "dvc.lock").exists())),
+    ]
+    return "\n".join(f"{name:<12} {text}" for name, text in lines)
+
+
+def _raw_files(raw: Path) -> set[str]:
+    return {
+        p.relative_to(raw).as_posix()
+        for p in raw.rglob("*")
+        if p.is_file() and p.name not in NOT_VIDEOS and not p.name.startswith(".")
+    }
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _model(workspace: Workspace) -> str:
+    verdict = _json(workspace.metrics / "verdict.json")
+    if not verdict:
+        return "none yet; rules speak"
+    return f"{verdict['predictor']} speaks: {verdict['why']}"
+
+
+def _metrics(workspace: Workspace) -> str:
+    found = _json(workspace.metrics / "evaluation.json")
+    if not found:
+        return "none yet"
+    names = taxonomy.load(workspace.taxonomy).ids
+    return f"metrics/evaluation.json ({len(names)} errors); `dvc metrics show`"

@@ -1,0 +1,41 @@
+"""Fixtures that all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pushup_data import params, scaffold, taxonomy
+from pushup_data.params import Params
+from pushup_data.taxonomy import Taxonomy
+from pushup_data.workspace import TEMPLATE, Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A new workspace, which is also the current folder."""
+    root = tmp_path / "workspace"
+    scaffold.init(root)
+    monkeypatch.chdir(root)
+    return Workspace.here()
+
+
+@pytest.fixture(scope="session")
+def default_params() -> Params:
+    """params.yaml as it ships."""
+    return params.load(TEMPLATE / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def default_taxonomy() -> Taxonomy:
+    """taxonomy.yaml as it ships."""
+    return taxonomy.load(TEMPLATE / "labeling_config" / "taxonomy.yaml")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with real clips, or a skip that says what is missing."""
+    named = os.environ.get("PUSHUP_REAL_DATA")
+    if not named:
+        pytest.skip("PUSHUP_REAL_DATA is not set: no real clips to test on")
+    return Path(named)

@@ -1,0 +1,65 @@
+import pytest
+
+from pushup_data import ledger
+from pushup_data.errors import BadInputError
+
+
+def entry(annotation: int = 1, event: str = "annotation", **changes) -> ledger.Entry:
+    fields = {
+        "event": event,
+        "server": "local:x",
+        "project": 1,
+        "task": 5,
+        "annotation": annotation,
+        "rep_id": "abc-f10",
+        "clip": "abc-f10-0-20.mp4",
+        "video_id": "abc",
+        "start": 0,
+        "end": 20,
+        "view": "side",
+        "annotator": "coach@example.org",
+        "simulated": False,
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+        "seconds": 3.5,
+        "usable": True,
+        "answer": {"hips_sagging": "present"},
+        "note": "",
+        "blind": False,
+        "shown": None,
+        "taxonomy": 1,
+        "result": [],
+    }
+    return ledger.Entry.model_validate(fields | changes)
+
+
+def test_nothing_new_writes_nothing(tmp_path):
+    assert ledger.append(tmp_path, []) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_never_overwritten_and_read_in_order(tmp_path):
+    for number in range(12):
+        ledger.append(tmp_path, [entry(number)])
+    assert [e.annotation for e in ledger.read(tmp_path)] == list(range(12))
+    assert len(list(tmp_path.glob("*.jsonl"))) == 12
+    assert len(list(tmp_path.iterdir())) == 12
+
+
+def test_the_newest_version_stands_and_deleted_ones_do_not(tmp_path):
+    old, new = entry(1), entry(1, answer={"hips_sagging": "absent"})
+    entries = [old, entry(2), entry(3, event="skip"), new, entry(2, event="deleted")]
+    assert ledger.standing(entries) == [new]
+    assert [e.event for e in ledger.latest(entries).values()] == ["annotation", "deleted", "skip"]
+
+
+def test_same_annotation_number_on_another_server_is_another():
+    assert len(ledger.standing([entry(1), entry(1, server="https://other")])) == 2
+
+
+def test_a_damaged_line_is_named(tmp_path):
+    path = ledger.append(tmp_path, [entry(1), entry(2)])
+    assert path
+    path.write_text(path.read_text().replace('"annotation":2', '"annotation":"two"'))
+    with pytest.raises(BadInputError, match=rf"{path.name}:2: annotation"):
+        ledger.read(tmp_path)

@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from pushup_data import scaffold
+from pushup_data.errors import BadInputError
+from pushup_data.workspace import PACKAGE, TEMPLATE
+
+
+def test_a_workspace_is_complete_and_a_second_init_leaves_it_alone(tmp_path):
+    root = tmp_path / "w"
+    scaffold.init(root)
+    (root / "params.yaml").write_text("mine")
+    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file() and ".git/" not in str(p)}
+    assert "complete already" in scaffold.init(root)[0]
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_the_pipeline_depends_on_the_installed_code(tmp_path):
+    scaffold.init(tmp_path / "w")
+    stages = yaml.safe_load((tmp_path / "w" / "dvc.yaml").read_text())
+    assert stages["vars"] == [{"code": str(PACKAGE)}]
+
+
+def test_every_code_dependency_of_the_pipeline_exists():
+    pipeline = yaml.safe_load((TEMPLATE / "dvc.yaml").read_text())
+    for name, stage in pipeline["stages"].items():
+        code = [d for d in stage.get("deps", []) if d.startswith("${code}")]
+        for dependency in code:
+            path = PACKAGE / dependency.removeprefix("${code}/")
+            assert path.is_file(), f"{name}: {dependency} (folders would hold __pycache__)"
+
+
+def test_a_workspace_inside_another_repository(tmp_path):
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    scaffold.init(tmp_path / "w")
+    assert not (tmp_path / "w" / ".git").exists()
+    ran = subprocess.run([sys.executable, "-m", "dvc", "status"], cwd=tmp_path / "w", check=False)
+    assert ran.returncode == 0
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "w").write_text("")
+    with pytest.raises(BadInputError, match="is a file"):
+        scaffold.init(tmp_path / "w")

@@ -1,0 +1,42 @@
+import pytest
+
+from pushup_data import taxonomy
+from pushup_data.errors import BadInputError
+from pushup_data.workspace import TEMPLATE
+
+TEXT = (TEMPLATE / "labeling_config" / "taxonomy.yaml").read_text()
+
+
+def test_ids_are_the_agreed_ones(default_taxonomy):
+    assert " ".join(default_taxonomy.ids) == (
+        "hips_sagging hips_piked shallow_depth incomplete_lockout elbows_flared head_dropped asymmetric"
+    )
+
+
+def test_an_unknown_view_shows_nothing(default_taxonomy):
+    assert not any(e.judged_from("unknown") for e in default_taxonomy.errors)
+    assert default_taxonomy["hips_sagging"].judged_from("side")
+    assert not default_taxonomy["hips_sagging"].judged_from("front")
+
+
+def test_an_unknown_id_is_a_key_error(default_taxonomy):
+    with pytest.raises(KeyError):
+        default_taxonomy["hips_sagged"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('hotkey: "2"', 'hotkey: "1"', "used twice"),
+        ("id: hips_piked", "id: hips_sagging", "used twice"),
+        ("views: [front]", "views: [back]", "errors.6.views.0"),
+        ("severity: 3", "severity: 9", "errors.0.severity"),
+    ],
+)
+def test_a_wrong_taxonomy_says_where(tmp_path, old, new, said):
+    assert old in TEXT
+    path = tmp_path / "taxonomy.yaml"
+    path.write_text(TEXT.replace(old, new, 1))
+    with pytest.raises(BadInputError) as raised:
+        taxonomy.load(path)
+    assert said in str(raised.value)
