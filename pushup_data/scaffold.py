@@ -8,11 +8,15 @@ from pathlib import Path
 from pushup_data.errors import BadInputError, MissingInputError
 from pushup_data.workspace import PACKAGE, TEMPLATE
 
-_COPIED = ("params.yaml", "labeling_config/taxonomy.yaml", "labeling_config/rep.xml", ".gitignore", ".dvcignore")
-_NOTES = {
-    "data/raw/.gitkeep": "",
-    "models/champion/README.md": "The workspace's own best model. Empty until one is promoted; kept in git.\n",
-}
+_COPIED = (
+    "params.yaml",
+    "labeling_config/taxonomy.yaml",
+    "labeling_config/rep.xml",
+    "models/champion/README.md",
+    "data/raw/.gitkeep",
+    ".gitignore",
+    ".dvcignore",
+)
 
 
 def init(directory: Path) -> list[str]:
@@ -30,12 +34,6 @@ def init(directory: Path) -> list[str]:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(TEMPLATE / name, target)
-            done.append(name)
-    for name, text in _NOTES.items():
-        target = directory / name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
             done.append(name)
     if _pipeline(directory):
         done.append("dvc.yaml")
@@ -73,19 +71,13 @@ def _pipeline(directory: Path) -> bool:
 
 
 def _inside_git(directory: Path) -> bool:
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "--show-toplevel"], cwd=directory, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        raise MissingInputError("git is not installed; the ledger of labels is kept in it") from None
-    if found.returncode != 0:
+    """Whether a repository keeps this folder: one that ignores it (as a clone does its demo/) does not."""
+    if shutil.which("git") is None:
+        raise MissingInputError("git is not installed, and the ledger of labels is kept in it; install git")
+    inside = subprocess.run(["git", "rev-parse"], cwd=directory, capture_output=True, check=False)
+    if inside.returncode != 0:
         return False
-    # A workspace inside another repository that ignores it (such as a clone's demo/) needs its own history.
-    top = Path(found.stdout.strip())
-    if top.resolve() == directory.resolve():
-        return True
-    ignored = subprocess.run(["git", "check-ignore", "--quiet", str(directory.resolve())], cwd=top, check=False)
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", "."], cwd=directory, check=False)
     return ignored.returncode != 0
 
 

@@ -79,3 +79,13 @@ def describe(error: Exception) -> str:
             for e in error.errors()
         )
     return str(error)
+
+
+def markdown(taxonomy: Taxonomy) -> str:
+    """Return the README's table of the errors."""
+    rows = ["| error | looks like | seen from | what to say |", "|---|---|---|---|"]
+    rows += [
+        f"| `{e.id}` | {e.looks_like.rstrip('.')} | {', '.join(e.views)} | “{e.cue}” |"
+        for e in taxonomy.errors
+    ]
+    return "\n".join(rows)

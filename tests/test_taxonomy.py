@@ -2,7 +2,7 @@ import pytest
 
 from pushup_data import taxonomy
 from pushup_data.errors import BadInputError
-from pushup_data.workspace import TEMPLATE
+from pushup_data.workspace import CHECKOUT, TEMPLATE
 
 TEXT = (TEMPLATE / "labeling_config" / "taxonomy.yaml").read_text()
 
@@ -40,3 +40,7 @@ def test_a_wrong_taxonomy_says_where(tmp_path, old, new, said):
     with pytest.raises(BadInputError) as raised:
         taxonomy.load(path)
     assert said in str(raised.value)
+
+
+def test_the_readmes_table_is_current(default_taxonomy):
+    assert taxonomy.markdown(default_taxonomy) in (CHECKOUT / "README.md").read_text()
