@@ -7,8 +7,8 @@ PIP_FLAGS := --disable-pip-version-check -qq --constraint constraints.txt
 BIN := .venv/bin
 
 # What the wheels link against, and the browser that the tests look through.
-DEBIAN := git libcurl4 libegl1 libgl1 libgles2 libglib2.0-0
-DEBIAN_TEST := $(DEBIAN) chromium fonts-dejavu-core
+DEBIAN = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv) git libcurl4 libegl1 libgl1 libgles2 libglib2.0-0
+DEBIAN_TEST = $(DEBIAN) chromium fonts-dejavu-core
 
 # Installs the named Debian packages that are missing: as root through apt-get, else says which.
 define debian_packages
@@ -38,7 +38,7 @@ system-test:
 	$(call debian_packages,$(DEBIAN_TEST))
 
 .venv/.ready: pyproject.toml constraints.txt | system
-	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "needs Python 3.11 or newer with venv (Debian: apt-get install python3-venv); found: $(PYTHON)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || { echo "needs Python 3.11 or newer with venv; found: $(PYTHON)" >&2; exit 1; }
 	@echo "setting up .venv (about 2 minutes the first time)"
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install $(PIP_FLAGS) --upgrade 'pip>=25.1'
