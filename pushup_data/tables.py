@@ -4,6 +4,7 @@ Tables are Parquet with exactly the columns declared here, or CSV where a person
 to read them. Frames are 0-based and half-open on the normalised video: a rep is frames[start:end].
 """
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -275,12 +276,16 @@ SAMPLES = Table(
         "frames": pl.Int64,  # of the clip
         "width": pl.Int64,
         "height": pl.Int64,
+        "start": pl.Int64,  # of the rep, in frames of the video
+        "bottom": pl.Int64,
+        "end": pl.Int64,
         "clip_start": pl.Int64,
         "queued": pl.String,  # why it is in the queue; null: it is not
         "uncertainty": pl.Float64,  # mean binary entropy over the errors, bits
         "disagreement": pl.Float64,  # largest |model - rules| over the errors; null without a model
         "label_conflict": pl.Float64,  # largest |probability - label| over known labels; null without labels
         "labelled": pl.Boolean,
+        "usable": pl.Boolean,  # false: annotators say it is no rep; null: nobody was asked
         "simulated": pl.Boolean,
     },
     ("rep_id",),
@@ -306,6 +311,11 @@ def write_text(path: Path, text: str) -> None:
     """Write text atomically, as UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, for people and git to read. NaN is a bug: say null, and why."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write(table: Table, frame: pl.DataFrame, path: Path) -> None:
