@@ -43,6 +43,7 @@ class Reps(_Section):
     """What counts as a repetition, and what its clip shows."""
 
     min_travel: float = Field(gt=0)
+    min_flexion: float = Field(ge=0)
     min_duration_s: float = Field(gt=0)
     max_duration_s: float = Field(gt=0)
     context_s: float = Field(ge=0)

@@ -1,0 +1,212 @@
+"""From landmarks to time series: angles, distances and their signs, one value per frame.
+
+Angles are taken in pixels on the side that faces the camera, because MediaPipe's metric landmarks compress
+them (an elbow of 85° comes out as 112°). Metric landmarks serve only where depth is needed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import median_filter
+from scipy.signal import savgol_filter
+
+from pushup_data import quality
+from pushup_data.landmarks import INDEX, Pose
+from pushup_data.quality import Side
+
+Series = npt.NDArray[np.float64]
+
+# Landmarks lost for longer are not made up. Half a second bridges the moment in which a face-down head is
+# lost at the bottom, and is shorter than any rep.
+_BRIDGED_S = 0.5
+# Single frames with a misplaced limb last up to 0.1 s; fast reps take 0.5 s and keep their depth.
+_MEDIAN_S, _SMOOTH_S = 0.15, 0.25
+_UPRIGHT_DEG = 60.0  # trunk's slope above which somebody stands; 162 real clips stay below 45 throughout
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Time series of one video, each (T,), smoothed; NaN where the landmarks are missing for long."""
+
+    near_side: Side
+    height: Series  # shoulders above the wrists, in upper-arm lengths: 2 at straight arms, 0 at hand level
+    elbow: Series  # degrees, 180 straight
+    elbow_gap: Series  # left minus right elbow, degrees
+    trunk: Series  # slope of the hips-shoulders line, degrees, 0 level, 90 upright
+    hip_ankle: Series  # hip off the shoulder-ankle line, in shares of the line's length, positive above
+    hip_knee: Series  # hip off the shoulder-knee line, likewise
+    neck: Series  # ear off the trunk's line as seen from the shoulder, degrees, positive above
+    flare: Series  # upper arm's turn away from the trunk in the plane of hips and shoulders, degrees
+    tilt: Series  # left shoulder above the right one, degrees off level
+    knee: Series  # degrees in space, 180 straight
+    knee_drop: Series  # knee below the ankle, metres
+
+    def __len__(self) -> int:
+        return len(self.height)
+
+    @property
+    def in_position(self) -> npt.NDArray[np.bool_]:
+        """(T,) whether the trunk is nearer to level than to upright; False where unknown."""
+        return self.trunk < _UPRIGHT_DEG
+
+
+def measure(pose: Pose, fps: float, width: int, height: int) -> Signals:
+    """Measure a whole video: `fps` frames per second, `width` x `height` pixels."""
+    near = quality.near_side(pose)
+    far: Side = "right" if near == "left" else "left"
+    pixels = pose.pixels(width, height).astype(np.float64)
+    world = pose.world.astype(np.float64)
+
+    def at(limb: str, side: str = near) -> Series:
+        return pixels[:, INDEX[f"{side}_{limb}"]]
+
+    def in_space(limb: str, side: str = near) -> Series:
+        return world[:, INDEX[f"{side}_{limb}"]]
+
+    def middle(limb: str) -> Series:
+        return (in_space(limb, "left") + in_space(limb, "right")) / 2
+
+    share = _far_share(pose, near, far)
+
+    def both(of_side: dict[Side, Series]) -> Series:
+        return (of_side[near] + share * of_side[far]) / (1 + share)
+
+    trunk = middle("shoulder") - middle("hip")
+    slope = np.degrees(np.arctan2(-trunk[:, 1], np.hypot(trunk[:, 0], trunk[:, 2])))
+    sides: tuple[Side, Side] = ("left", "right")
+    elbow = {s: angle(at("shoulder", s), at("elbow", s), at("wrist", s)) for s in sides}
+    above = {
+        s: _height(at("shoulder", s), at("elbow", s), at("wrist", s), slope < _UPRIGHT_DEG) for s in sides
+    }
+    flare = {
+        s: _flare(
+            in_space("elbow", s) - in_space("shoulder", s),
+            trunk,
+            in_space("shoulder", s) - in_space("shoulder", "right" if s == "left" else "left"),
+        )
+        for s in sides
+    }
+    shoulders = at("shoulder", "left") - at("shoulder", "right")
+    series = {
+        "height": both(above),
+        "elbow": both(elbow),
+        "elbow_gap": elbow["left"] - elbow["right"],
+        "trunk": slope,
+        "hip_ankle": _off_line(at("hip"), at("shoulder"), at("ankle")),
+        "hip_knee": _off_line(at("hip"), at("shoulder"), at("knee")),
+        "neck": _neck(at("hip"), at("shoulder"), at("ear")),
+        "flare": both(flare),
+        "tilt": np.degrees(np.arctan2(-shoulders[:, 1], np.abs(shoulders[:, 0]))),
+        "knee": angle(in_space("hip"), in_space("knee"), in_space("ankle")),
+        "knee_drop": in_space("knee")[:, 1] - in_space("ankle")[:, 1],
+    }
+    return Signals(near_side=near, **{name: smooth(bridge(s, fps), fps) for name, s in series.items()})
+
+
+def angle(a: Series, joint: Series, b: Series) -> Series:
+    """Return the angle at `joint` between `a` and `b`, each (T, 2) or (T, 3); (T,) degrees, 0 to 180."""
+    u, v = a - joint, b - joint
+    cosine = (u * v).sum(axis=1) / np.maximum(_length(u) * _length(v), 1e-9)
+    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
+def bridge(series: Series, fps: float, longest_s: float = _BRIDGED_S) -> Series:
+    """Interpolate gaps of up to `longest_s` seconds between known values; longer ones stay NaN."""
+    filled = series.copy()
+    for start, end in runs(np.isnan(series)):
+        if start > 0 and end < len(series) and end - start <= longest_s * fps:
+            filled[start:end] = np.interp(
+                np.arange(start, end), [start - 1, end], [series[start - 1], series[end]]
+            )
+    return filled
+
+
+def smooth(series: Series, fps: float) -> Series:
+    """Take out single misplaced frames (median), then jitter (Savitzky-Golay of order 2), per gapless run.
+
+    The windows are lengths of time: below 14 fps nothing is left to be smoothed.
+    """
+    smoothed = series.copy()
+    median, window = _odd(_MEDIAN_S * fps), _odd(_SMOOTH_S * fps)
+    for start, end in runs(np.isfinite(series)):
+        part = median_filter(series[start:end], size=median, mode="nearest")
+        if 3 < window <= len(part):
+            part = savgol_filter(part, window, polyorder=2, mode="nearest")
+        smoothed[start:end] = part
+    return smoothed
+
+
+def runs(true: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the half-open ranges in which `true` holds."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], true, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _odd(frames: float) -> int:
+    """Return the odd number of frames nearest to a window's length."""
+    return 2 * round((frames - 1) / 2) + 1 if frames > 1 else 1
+
+
+def _length(vectors: Series) -> Series:
+    return np.asarray(np.linalg.norm(vectors, axis=1))
+
+
+def _far_share(pose: Pose, near: Side, far: Side) -> float:
+    """Return how much the far arm counts beside the near one, 0 (hidden) to 1 (seen as well).
+
+    MediaPipe invents hidden arms, with a visibility of about one half; hence nothing counts below that.
+    """
+    if not pose.detected.any():
+        return 0.0
+    seen = {
+        side: float(np.median(pose.visibility[pose.detected][:, _arm(side)].min(axis=1)))
+        for side in (near, far)
+    }
+    if seen[near] <= 0.5:
+        return 1.0
+    return float(np.clip((seen[far] - 0.5) / (seen[near] - 0.5), 0, 1) ** 2)
+
+
+def _arm(side: Side) -> list[int]:
+    return [INDEX[f"{side}_{joint}"] for joint in ("shoulder", "elbow", "wrist")]
+
+
+def _height(shoulder: Series, elbow: Series, wrist: Series, level: npt.NDArray[np.bool_]) -> Series:
+    """Return how far the shoulder is above the wrist, in upper-arm lengths.
+
+    The arm's length in the picture is its 90th percentile over the frames in position: at the top of a
+    rep the arm lies in the picture's plane from whatever side one looks.
+    """
+    lengths = (_length(shoulder - elbow) + _length(wrist - elbow)) / 2
+    usable = lengths[level & np.isfinite(lengths)]
+    if not len(usable):
+        return np.full(len(lengths), np.nan)
+    return np.asarray((wrist - shoulder)[:, 1] / max(float(np.percentile(usable, 90)), 1e-9))
+
+
+def _upward(line: Series) -> Series:
+    """Return the unit normals of (T, 2) lines that point up in the picture."""
+    normal = np.stack([line[:, 1], -line[:, 0]], axis=1) * np.where(line[:, 0] < 0, -1.0, 1.0)[:, None]
+    return np.asarray(normal / np.maximum(_length(line), 1e-9)[:, None])
+
+
+def _off_line(point: Series, start: Series, end: Series) -> Series:
+    """Return the distance of `point` from the line, in shares of its length, positive above."""
+    line = end - start
+    return np.asarray(((point - start) * _upward(line)).sum(axis=1) / np.maximum(_length(line), 1e-9))
+
+
+def _neck(hip: Series, shoulder: Series, ear: Series) -> Series:
+    """Return the angle between hip-shoulder and shoulder-ear in degrees, positive if the ear is above."""
+    trunk, head = shoulder - hip, ear - shoulder
+    above = (head * _upward(trunk)).sum(axis=1)
+    along = (head * trunk).sum(axis=1) / np.maximum(_length(trunk), 1e-9)
+    return np.asarray(np.degrees(np.arctan2(above, along)))
+
+
+def _flare(upper_arm: Series, trunk: Series, outward: Series) -> Series:
+    """Return the upper arm's turn from along the trunk (0) to straight out to the side (90), in degrees."""
+    along = -(upper_arm * trunk).sum(axis=1) / np.maximum(_length(trunk), 1e-9)
+    out = (upper_arm * outward).sum(axis=1) / np.maximum(_length(outward), 1e-9)
+    return np.asarray(np.degrees(np.arctan2(out, along)))
