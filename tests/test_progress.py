@@ -1,0 +1,55 @@
+import pytest
+
+from pushup_data import ledger, progress, tables
+from pushup_data.progress import Standing
+from tests.test_ledger import entry
+
+NOTHING = {"raw": 0, "new": 0, "videos": 0, "subjects": 0, "quarantined": 0, "reps": 0}
+NOTHING |= {"queued": 0, "waiting": 0, "annotations": 0, "labelled": 0, "simulated": 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "address", "locked", "said"),
+    [
+        ({}, None, False, "put push-up videos into data/raw"),
+        ({"raw": 4}, None, False, "run `dvc repro`: 4 files"),
+        ({"raw": 4, "new": 1, "videos": 3}, None, True, "run `dvc repro`: 1 files"),
+        ({"raw": 4, "quarantined": 4}, None, True, "quarantine.csv"),
+        ({"raw": 4, "videos": 4}, None, True, "no repetition"),
+        ({"raw": 4, "videos": 4, "reps": 9, "queued": 5, "waiting": 3}, None, True, "labelstudio start"),
+        (
+            {"raw": 4, "videos": 4, "reps": 9, "queued": 5, "waiting": 3},
+            "http://x",
+            True,
+            "3 reps waiting in Label Studio at http://x",
+        ),
+        ({"raw": 4, "videos": 4, "reps": 9, "queued": 5}, None, True, "whole queue is annotated"),
+        ({"raw": 4, "videos": 4, "reps": 9}, None, True, "every rep is labelled"),
+    ],
+)
+def test_the_next_step(changes, address, locked, said):
+    assert said in progress.next_step(Standing(**NOTHING | changes), address, locked)
+
+
+def test_an_empty_workspace_has_a_report(workspace, default_params):
+    report = progress.report(workspace, default_params)
+    assert "0 of 0 subjects" in report
+    assert "Label Studio is not running" in report
+    assert report.splitlines()[-1].startswith("next")
+
+
+def test_hidden_files_and_the_manifest_are_not_videos(workspace):
+    for name in ("a.mp4", "deep/b.mov", ".DS_Store", "manifest.csv"):
+        path = workspace.raw / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    assert progress.survey(workspace).raw == 2
+
+
+def test_what_is_annotated_no_longer_waits(workspace):
+    rows = [{"position": i, "rep_id": f"abc-f{i}", "reason": "random", "blind": True} for i in range(3)]
+    tables.write(tables.QUEUE, tables.QUEUE.frame(rows), workspace.queue)
+    ledger.append(workspace.annotations, [entry(1, rep_id="abc-f0"), entry(2, "skip", rep_id="abc-f1")])
+    assert progress.survey(workspace).waiting == 1
+    ledger.append(workspace.annotations, [entry(1, "deleted", rep_id="abc-f0")])
+    assert progress.survey(workspace).waiting == 2
