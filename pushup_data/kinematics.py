@@ -22,7 +22,7 @@ Series = npt.NDArray[np.float64]
 _BRIDGED_S = 0.5
 # Single frames with a misplaced limb last up to 0.1 s; fast reps take 0.5 s and keep their depth.
 _MEDIAN_S, _SMOOTH_S = 0.15, 0.25
-_UPRIGHT_DEG = 60.0  # trunk's slope above which somebody stands; 162 real clips stay below 45 throughout
+_UPRIGHT_DEG = 60.0  # trunk's slope beyond which somebody stands; in 162 real clips of push-ups at most 53
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,12 @@ class Signals:
     near_side: Side
     height: Series  # shoulders above the wrists, in upper-arm lengths: 2 at straight arms, 0 at hand level
     elbow: Series  # degrees, 180 straight
-    elbow_gap: Series  # left minus right elbow, degrees
     trunk: Series  # slope of the hips-shoulders line, degrees, 0 level, 90 upright
     hip_ankle: Series  # hip off the shoulder-ankle line, in shares of the line's length, positive above
     hip_knee: Series  # hip off the shoulder-knee line, likewise
     neck: Series  # ear off the trunk's line as seen from the shoulder, degrees, positive above
-    flare: Series  # upper arm's turn away from the trunk in the plane of hips and shoulders, degrees
-    tilt: Series  # left shoulder above the right one, degrees off level
+    spread: Series  # elbows' distance in shoulder widths, the smaller one of in the picture and in space
+    tilt: Series  # turn of the shoulders' line against the hands' line, degrees, positive left side up
     knee: Series  # degrees in space, 180 straight
     knee_drop: Series  # knee below the ankle, metres
 
@@ -48,7 +47,7 @@ class Signals:
     @property
     def in_position(self) -> npt.NDArray[np.bool_]:
         """(T,) whether the trunk is nearer to level than to upright; False where unknown."""
-        return self.trunk < _UPRIGHT_DEG
+        return np.abs(self.trunk) < _UPRIGHT_DEG
 
 
 def measure(pose: Pose, fps: float, width: int, height: int) -> Signals:
@@ -77,27 +76,28 @@ def measure(pose: Pose, fps: float, width: int, height: int) -> Signals:
     sides: tuple[Side, Side] = ("left", "right")
     elbow = {s: angle(at("shoulder", s), at("elbow", s), at("wrist", s)) for s in sides}
     above = {
-        s: _height(at("shoulder", s), at("elbow", s), at("wrist", s), slope < _UPRIGHT_DEG) for s in sides
-    }
-    flare = {
-        s: _flare(
-            in_space("elbow", s) - in_space("shoulder", s),
-            trunk,
-            in_space("shoulder", s) - in_space("shoulder", "right" if s == "left" else "left"),
-        )
+        s: _height(at("shoulder", s), at("elbow", s), at("wrist", s), np.abs(slope) < _UPRIGHT_DEG)
         for s in sides
     }
-    shoulders = at("shoulder", "left") - at("shoulder", "right")
+
+    def across(limb: str) -> Series:
+        return at(limb, "left") - at(limb, "right")
+
+    def across_in_space(limb: str) -> Series:
+        return in_space(limb, "left") - in_space(limb, "right")
+
     series = {
         "height": both(above),
         "elbow": both(elbow),
-        "elbow_gap": elbow["left"] - elbow["right"],
         "trunk": slope,
         "hip_ankle": _off_line(at("hip"), at("shoulder"), at("ankle")),
         "hip_knee": _off_line(at("hip"), at("shoulder"), at("knee")),
         "neck": _neck(at("hip"), at("shoulder"), at("ear")),
-        "flare": both(flare),
-        "tilt": np.degrees(np.arctan2(-shoulders[:, 1], np.abs(shoulders[:, 0]))),
+        "spread": np.minimum(
+            _ratio(across("elbow"), across("shoulder")),
+            _ratio(across_in_space("elbow"), across_in_space("shoulder")),
+        ),
+        "tilt": _turned(across("shoulder"), across("wrist")),
         "knee": angle(in_space("hip"), in_space("knee"), in_space("ankle")),
         "knee_drop": in_space("knee")[:, 1] - in_space("ankle")[:, 1],
     }
@@ -150,6 +150,10 @@ def _odd(frames: float) -> int:
 
 def _length(vectors: Series) -> Series:
     return np.asarray(np.linalg.norm(vectors, axis=1))
+
+
+def _ratio(vectors: Series, unit: Series) -> Series:
+    return np.asarray(_length(vectors) / np.maximum(_length(unit), 1e-9))
 
 
 def _far_share(pose: Pose, near: Side, far: Side) -> float:
@@ -205,8 +209,11 @@ def _neck(hip: Series, shoulder: Series, ear: Series) -> Series:
     return np.asarray(np.degrees(np.arctan2(above, along)))
 
 
-def _flare(upper_arm: Series, trunk: Series, outward: Series) -> Series:
-    """Return the upper arm's turn from along the trunk (0) to straight out to the side (90), in degrees."""
-    along = -(upper_arm * trunk).sum(axis=1) / np.maximum(_length(trunk), 1e-9)
-    out = (upper_arm * outward).sum(axis=1) / np.maximum(_length(outward), 1e-9)
-    return np.asarray(np.degrees(np.arctan2(out, along)))
+def _turned(line: Series, reference: Series) -> Series:
+    """Return how far (T, 2) lines from right to left are turned, left end up, against reference lines.
+
+    Degrees, -180 to 180. Against the hands, which stay on the floor, a tilted camera does not count.
+    """
+    cross = line[:, 0] * reference[:, 1] - line[:, 1] * reference[:, 0]
+    turned = np.degrees(np.arctan2(cross, (line * reference).sum(axis=1)))
+    return np.asarray(turned * np.where(reference[:, 0] < 0, -1.0, 1.0))

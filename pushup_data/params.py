@@ -50,8 +50,23 @@ class Reps(_Section):
     loop_s: float = Field(ge=0)
 
 
+class Rule(_Section):
+    """Where an error begins: probability 0.5 at `threshold`, 0.73 one `softness` beyond it."""
+
+    threshold: float
+    softness: float = Field(gt=0)
+
+
 class Rules(_Section):
-    """Thresholds of the bootstrap model."""
+    """Thresholds of the bootstrap model, one per error that it knows."""
+
+    hips_sagging: Rule
+    hips_piked: Rule
+    shallow_depth: Rule
+    incomplete_lockout: Rule
+    elbows_flared: Rule
+    head_dropped: Rule
+    asymmetric: Rule
 
 
 class LabelStudio(_Section):

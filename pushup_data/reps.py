@@ -23,7 +23,7 @@ Support = Literal["feet", "knees"]
 _REGAINED = 0.4
 # Where the video (or the person's stay in it) begins or ends, a half of a rep counts as seen if this share
 # of its way is; and as begun if this share of the other reps' way is.
-_SEEN, _BEGUN = 0.7, 0.5
+_SEEN, _BEGUN = 0.5, 0.5
 # A rep starts and ends this share of its way below the top: pauses at the top belong to no rep.
 _TOP_MARGIN = 0.05
 # Knee push-ups from the side and obliquely, on the 162 real clips with a pose: knee angle 90 to 147°, knee
