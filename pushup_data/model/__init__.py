@@ -1,1 +1,1 @@
-"""The CNN-LSTM: data, network, training, use."""
+"""The CNN-LSTM: its data, network, training, files, and use."""

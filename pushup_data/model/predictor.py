@@ -1,0 +1,79 @@
+"""Use of a trained model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pushup_data.model import storage
+from pushup_data.model.data import Floats, seen
+from pushup_data.model.network import CnnLstm
+from pushup_data.taxonomy import Taxonomy
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model, ready to use."""
+
+    card: storage.Card
+    network: CnnLstm
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """The errors' ids, in the order of the columns that predict() gives."""
+        return tuple(head.error for head in self.card.heads)
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """From which probability on an error is present; only errors that the model has learnt."""
+        return {h.error: h.threshold for h in self.card.heads if h.threshold is not None}
+
+    @property
+    def steps(self) -> int:
+        """Length in time that sequences must have (data.sequence's `steps`)."""
+        return self.card.settings.steps
+
+    def predict(self, sequences: Floats) -> tuple[Floats, Floats]:
+        """Return probabilities (N, errors) and embeddings (N, width) for (N, steps, channels).
+
+        NaN where the model cannot tell: an error it has not learnt, a rep in which nobody is seen.
+        """
+        visible = seen(sequences)
+        probabilities = np.full((len(sequences), len(self.errors)), np.nan, dtype=np.float32)
+        embeddings = np.full((len(sequences), self.network.heads.in_features), np.nan, dtype=np.float32)
+        with torch.no_grad():
+            for at in np.array_split(np.flatnonzero(visible), max(1, -(-visible.sum() // _BATCH))):
+                embedded = self.network.embed(torch.from_numpy(sequences[at]))
+                embeddings[at] = embedded.numpy()
+                probabilities[at] = torch.sigmoid(self.network.heads(embedded)).numpy()
+        probabilities[:, [h.threshold is None for h in self.card.heads]] = np.nan
+        return probabilities, embeddings
+
+    def judge(self, sequences: Floats, views: Sequence[str], taxonomy: Taxonomy) -> tuple[Floats, Floats]:
+        """Return predict() with the taxonomy's errors as columns, NaN where a rep's view cannot show one.
+
+        `views` (N,) are tables.REPS' view. An error that the model was not made for is NaN throughout.
+        """
+        found, embeddings = self.predict(sequences)
+        probabilities = np.full((len(found), len(taxonomy.errors)), np.nan, dtype=np.float32)
+        for e, error in enumerate(taxonomy.errors):
+            if error.id in self.errors:
+                shown = np.array([error.judged_from(view) for view in views], dtype=bool)
+                column = found[:, self.errors.index(error.id)]
+                probabilities[:, e] = np.where(shown, column, np.nan)
+        return probabilities, embeddings
+
+
+def load(directory: Path) -> Model | None:
+    """Load the model in a folder; None where there is none or it says that it was not trained.
+
+    Raises BadInputError where the files are damaged or of another version.
+    """
+    card = storage.read_card(directory)
+    if card is None or not card.trained:
+        return None
+    return Model(card, storage.read_network(directory, card))

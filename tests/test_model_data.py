@@ -1,0 +1,164 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pushup_data import tables
+from pushup_data.landmarks import MIRRORED, Pose
+from pushup_data.model import data
+from pushup_data.model.data import CHANNELS, COORDINATES, POINTS
+from tests.figures import HEIGHT, WIDTH, push_up
+
+STEPS = 32
+
+
+def cut(pose, start, end, near_side="left", width=WIDTH, height=HEIGHT):
+    return data.sequence(
+        pose, start=start, end=end, near_side=near_side, width=width, height=height, steps=STEPS
+    )
+
+
+def one(view="side", near_side="left", **options):
+    pose, [(start, _, end)] = push_up(reps=1, view=view, near_side=near_side, **options)
+    return pose, start, end
+
+
+def changed(pose, xy):
+    return Pose(xy.astype(np.float32), pose.z, pose.visibility, pose.world, pose.detected)
+
+
+@pytest.fixture(scope="module")
+def rep():
+    return one()
+
+
+def test_shape_and_channels(rep):
+    x = cut(*rep)
+    assert x.shape == (STEPS, len(CHANNELS))
+    assert x.dtype == np.float32
+    assert np.isfinite(x).all()
+    hips = [CHANNELS.index(f"{side}_hip_{axis}") for axis in "xy" for side in ("near", "far")]
+    assert np.abs(x[:, hips[:2]].sum(1)).max() < 1e-5  # the middle of the hips is the origin
+    assert (x[:, CHANNELS.index("near_shoulder_x")] > 0).all()  # the head is to the right
+    assert (x[:, CHANNELS.index("detected")] == 1).all()
+
+
+@given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.floats(0.4, 1.5))
+@settings(deadline=None, max_examples=20)
+def test_place_and_size_in_the_picture_do_not_matter(rep, right, down, zoom):
+    pose, start, end = rep
+    moved = changed(pose, (pose.xy - 0.5) * zoom + 0.5 + np.array([right, down]))
+    np.testing.assert_allclose(cut(moved, start, end), cut(*rep), atol=2e-3)
+
+
+def test_pixels_need_not_be_square_shares(rep):
+    pose, start, end = rep
+    # The same pixels in a picture twice as wide: other shares, same person.
+    wide = changed(pose, pose.xy * np.array([0.5, 1.0]))
+    np.testing.assert_allclose(cut(wide, start, end, width=2 * WIDTH), cut(*rep), atol=1e-4)
+
+
+def test_a_mirrored_picture_is_the_same_rep(rep):
+    pose, start, end = rep
+    xy = pose.xy.copy()
+    xy[..., 0] = 1 - xy[..., 0]
+    flipped = Pose(
+        xy[:, MIRRORED], pose.z[:, MIRRORED], pose.visibility[:, MIRRORED], pose.world, pose.detected
+    )
+    np.testing.assert_allclose(cut(flipped, start, end, near_side="right"), cut(*rep), atol=1e-4)
+
+
+def test_filmed_from_the_other_side_looks_alike():
+    left, right = one(near_side="left"), one(near_side="right")
+    np.testing.assert_allclose(cut(*left), cut(*right, near_side="right"), atol=1e-3)
+
+
+def test_speed_does_not_matter():
+    slow, quick = one(tempo_s=3.2), one(tempo_s=1.6)
+    np.testing.assert_allclose(cut(*slow), cut(*quick), atol=0.05)
+
+
+def test_an_error_shows():
+    good, bad = cut(*one()), cut(*one(errors=["hips_sagging"]))
+    ankle = CHANNELS.index("near_ankle_y")
+    assert (good - bad)[:, ankle].mean() > 0.1  # ankles are higher than the hips that hang
+
+
+def test_gaps_are_interpolated_and_marked():
+    pose, start, end = one(dropouts=[(20, 26)])
+    whole, _, _ = one()
+    x = cut(pose, start, end)
+    assert np.isfinite(x).all()
+    assert x[:, CHANNELS.index("detected")].min() == 0
+    np.testing.assert_allclose(x[:, :COORDINATES], cut(whole, start, end)[:, :COORDINATES], atol=0.1)
+
+
+def test_nobody_there_is_nan():
+    pose, start, end = one(dropouts=[(0, 1000)])
+    x = cut(pose, start, end)
+    assert np.isnan(x).all()
+    assert not data.seen(x[None])[0]
+    assert np.isnan(cut(pose, 5000, 5010)).all()
+
+
+def test_every_view_gives_numbers_of_body_size():
+    for view in ("side", "oblique", "front"):
+        x = cut(*one(view=view))
+        assert np.abs(x[:, :COORDINATES]).max() < 8, view
+
+
+def test_each_video_is_read_once_and_rows_keep_their_order(rep):
+    pose, start, end = rep
+    rows = [
+        {"rep_id": f"{v}-f{i}", "video_id": v, "start": start + i, "end": end, "near_side": "left"}
+        for i in range(2)
+        for v in ("a", "b")
+    ]
+    reps = tables.REPS.frame(rows).sample(fraction=1, shuffle=True, seed=3)
+    videos = tables.VIDEOS.frame([{"video_id": v, "width": WIDTH, "height": HEIGHT} for v in ("a", "b")])
+    read = []
+
+    def pose_of(video_id):
+        read.append(video_id)
+        return pose
+
+    x = data.sequences(reps, videos, pose_of, STEPS)
+    assert sorted(read) == ["a", "b"]
+    for i, row in enumerate(reps.iter_rows(named=True)):
+        np.testing.assert_array_equal(x[i], cut(pose, row["start"], row["end"]))
+    assert data.sequences(tables.REPS.empty(), videos, pose_of, STEPS).shape == (0, STEPS, len(CHANNELS))
+
+
+def test_targets_hold_three_values_and_mask_the_unusable():
+    rows = [
+        {"rep_id": "a", "error": "x", "value": "present", "usable": True},
+        {"rep_id": "a", "error": "y", "value": "absent", "usable": True},
+        {"rep_id": "b", "error": "x", "value": "unknown", "usable": True},
+        {"rep_id": "c", "error": "x", "value": "present", "usable": False},
+        {"rep_id": "elsewhere", "error": "x", "value": "present", "usable": True},
+        {"rep_id": "a", "error": "no longer asked", "value": "present", "usable": True},
+    ]
+    y = data.targets(tables.LABELS.frame(rows), ["a", "b", "c"], ["x", "y"])
+    np.testing.assert_array_equal(y, [[1, 0], [np.nan, np.nan], [np.nan, np.nan]])
+
+
+def test_fingerprint_knows_the_data_and_not_their_order():
+    rng = np.random.default_rng(0)
+    some = data.Dataset(
+        ["a", "b"], ["s", "t"], rng.random((2, 4, 3), np.float32), np.eye(2, dtype=np.float32)
+    )
+    turned = data.Dataset(["b", "a"], ["t", "s"], some.x[::-1], some.y[::-1])
+    assert turned.fingerprint() == some.fingerprint()
+    other = data.Dataset(some.rep_ids, some.subjects, some.x, 1 - some.y)
+    assert other.fingerprint() != some.fingerprint()
+    assert some.take([False, True]).rep_ids == ["b"]
+
+
+def test_statistics_are_an_embedding_of_what_moves():
+    good, bad = cut(*one()), cut(*one(errors=["hips_piked"]))
+    found = data.statistics(np.stack([good, bad, np.full_like(good, np.nan)]))
+    assert found.shape == (3, 2 * COORDINATES)
+    assert np.isfinite(found[:2]).all()
+    assert np.isnan(found[2]).all()
+    assert np.abs(found[0] - found[1]).max() > 0.1
+    assert len(POINTS) * 2 == COORDINATES

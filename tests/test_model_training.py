@@ -1,0 +1,192 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from pushup_data.model import data, training
+from pushup_data.model.data import CHANNELS, COORDINATES, Dataset
+from pushup_data.model.network import CnnLstm, masked_loss
+from pushup_data.params import Train
+from tests.figures import HEIGHT, WIDTH, push_up
+
+ERRORS = ("hips_sagging", "hips_piked", "asymmetric")
+SETTINGS = Train(epochs=25, lr=0.003, batch_size=32, width=16, steps=32, min_labels=10, patience=10)
+
+
+def figures(count, seed, prefix):
+    """Stick figures under varying cameras, depths, tempos and noise; every third sags, every fifth pikes."""
+    rng = np.random.default_rng(seed)
+    x, y = [], []
+    for i in range(count):
+        wrong = [e for e, n in (("hips_sagging", 3), ("hips_piked", 5)) if i % n == 0][:1]
+        side = str(rng.choice(["left", "right"]))
+        pose, [(start, _, end)] = push_up(
+            wrong,
+            reps=1,
+            fps=15,
+            view=str(rng.choice(["side", "oblique"])),
+            near_side=side,
+            bottom=float(rng.uniform(70, 110)),
+            tempo_s=float(rng.uniform(1.0, 2.5)),
+            noise=float(rng.uniform(0.002, 0.01)),
+            seed=seed * 1000 + i,
+        )
+        x.append(
+            data.sequence(pose, start=start, end=end, near_side=side, width=WIDTH, height=HEIGHT, steps=32)
+        )
+        y.append([float("hips_sagging" in wrong), float("hips_piked" in wrong), np.nan])
+    names = [f"{prefix}{i // 3}" for i in range(count)]
+    ids = [f"{prefix}-f{i}" for i in range(count)]
+    return Dataset(ids, names, np.stack(x), np.array(y, dtype=np.float32))
+
+
+@pytest.fixture(scope="module")
+def people():
+    return figures(60, 1, "train"), figures(30, 2, "val"), figures(40, 3, "new")
+
+
+@pytest.fixture(scope="module")
+def fitted(people):
+    return training.fit(people[0], people[1], SETTINGS, seed=0)
+
+
+def test_it_learns_errors_of_people_it_never_saw(people, fitted):
+    _, _, new = people
+    with torch.no_grad():
+        scores = torch.sigmoid(fitted.network(torch.from_numpy(new.x))).numpy()
+    for e in range(2):
+        truth = new.y[:, e] == 1
+        assert average_precision_score(truth, scores[:, e]) > 0.9 > 2 * truth.mean()
+        said = scores[:, e] >= fitted.thresholds[e]
+        assert (said == truth).mean() > 0.9
+
+
+def test_what_has_no_label_is_not_learnt(fitted):
+    assert fitted.thresholds[2] is None
+    assert fitted.watched == "val"
+    assert 1 <= fitted.epochs <= SETTINGS.epochs
+
+
+def test_same_seed_same_bytes_whatever_happened_before(people, fitted):
+    torch.manual_seed(99)
+    state = torch.random.get_rng_state()
+    threads = torch.get_num_threads()
+    again = training.fit(people[0], people[1], SETTINGS, seed=0)
+    for name, tensor in fitted.network.state_dict().items():
+        assert tensor.numpy().tobytes() == again.network.state_dict()[name].numpy().tobytes(), name
+    assert again.thresholds == fitted.thresholds
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+    other = training.fit(people[0], people[1], SETTINGS, seed=1)
+    assert not torch.equal(other.network.heads.weight, fitted.network.heads.weight)
+
+
+def test_without_validation_labels_train_says_when_to_stop(people):
+    train, val, _ = people
+    blank = Dataset(val.rep_ids, val.subjects, val.x, np.full_like(val.y, np.nan))
+    short = SETTINGS.model_copy(update={"epochs": 2})
+    for nobody in (blank, val.take(np.zeros(len(val), dtype=bool))):
+        found = training.fit(train, nobody, short, seed=0)
+        assert found.watched == "train"
+        assert found.thresholds == [0.5, 0.5, None]
+
+
+def test_a_subject_on_both_sides_is_refused(people):
+    with pytest.raises(ValueError, match="train and val"):
+        training.fit(people[0], people[0], SETTINGS, seed=0)
+
+
+def test_reps_in_which_nobody_is_seen_do_no_harm(people, fitted):
+    train, val, _ = people
+    hidden = np.full_like(train.x[:1], np.nan)
+    ghost = np.array([[1, 1, 1]], dtype=np.float32)
+    more = Dataset(
+        [*train.rep_ids, "ghost"],
+        [*train.subjects, "g"],
+        np.concatenate([train.x, hidden]),
+        np.concatenate([train.y, ghost]),
+    )
+    again = training.fit(more, val, SETTINGS, seed=0)
+    assert torch.equal(again.network.heads.weight, fitted.network.heads.weight)
+
+
+def test_an_unknown_label_has_no_gradient():
+    torch.manual_seed(0)
+    logits = torch.randn(4, 3, requires_grad=True)
+    targets = torch.tensor([[1, 0, np.nan], [np.nan, 1, np.nan], [0, np.nan, np.nan], [1, 1, np.nan]])
+    masked_loss(logits, targets, torch.ones(3)).backward()
+    unknown = torch.isnan(targets)
+    assert logits.grad is not None
+    assert (logits.grad[unknown] == 0).all()
+    assert (logits.grad[~unknown] != 0).all()
+
+
+def test_an_unlearnt_heads_weights_get_no_gradient():
+    network = CnnLstm(len(CHANNELS), 8, 2)
+    targets = torch.tensor([[1.0, np.nan], [0.0, np.nan]])
+    masked_loss(network(torch.randn(2, 32, len(CHANNELS))), targets, torch.ones(2)).backward()
+    assert (network.heads.weight.grad[1] == 0).all()
+    assert (network.heads.weight.grad[0] != 0).any()
+
+
+def test_nothing_known_is_no_loss_and_no_nan():
+    logits = torch.randn(2, 3, requires_grad=True)
+    loss = masked_loss(logits, torch.full((2, 3), np.nan), torch.ones(3))
+    loss.backward()
+    assert loss.item() == 0
+    assert (logits.grad == 0).all()
+
+
+def test_masked_loss_is_the_mean_over_what_is_known():
+    logits, targets = torch.tensor([[0.3, -2.0]]), torch.tensor([[1.0, np.nan]])
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, :1], targets[:, :1])
+    assert masked_loss(logits, targets, torch.ones(2)).item() == pytest.approx(expected.item())
+
+
+def test_one_rep_is_judged_alike_alone_and_in_company(people, fitted):
+    x = torch.from_numpy(people[2].x)
+    with torch.no_grad():
+        assert torch.allclose(fitted.network(x)[:1], fitted.network(x[:1]), atol=1e-5)
+
+
+def test_obstacles_are_named(people):
+    train = people[0]
+    assert training.obstacle(train, SETTINGS) is None
+    assert "min_labels asks for 61" in training.obstacle(
+        train, SETTINGS.model_copy(update={"min_labels": 61})
+    )
+    only = Dataset(train.rep_ids, train.subjects, train.x, np.zeros_like(train.y))
+    assert "no error is present" in training.obstacle(only, SETTINGS)
+    always = Dataset(train.rep_ids, train.subjects, train.x, np.ones_like(train.y))
+    assert "both present and absent" in training.obstacle(always, SETTINGS)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([0.0, 1.0, np.nan])), max_size=30))
+def test_threshold_is_as_good_as_any_other_on_its_grid(pairs):
+    scores = np.array([s for s, _ in pairs], dtype=np.float32)
+    truth = np.array([t for _, t in pairs], dtype=np.float32)
+    chosen = training.threshold(scores, truth)
+    known = np.isfinite(truth)
+    positive = truth[known] == 1
+    if positive.all() or not positive.any():
+        assert chosen == 0.5
+        return
+
+    def f1(at):
+        said = scores[known] >= at
+        return 2 * (said & positive).sum() / (said.sum() + positive.sum())
+
+    assert f1(chosen) >= max(f1(t) for t in np.arange(0.05, 0.96, 0.05).round(2)) - 1e-9
+
+
+def test_augmentation_moves_little_keeps_the_mask_and_is_seeded(people):
+    x = torch.from_numpy(people[0].x)
+    changed = training.augment(x, torch.Generator().manual_seed(0))
+    assert changed.shape == x.shape
+    gap = (changed - x)[..., :COORDINATES].abs()
+    assert 0.005 < gap.mean() < 0.3
+    assert torch.equal(changed[..., -1], torch.ones_like(changed[..., -1]))
+    assert torch.equal(changed, training.augment(x, torch.Generator().manual_seed(0)))
