@@ -100,7 +100,7 @@ def apply_boundaries(
 
 
 def name(video_id: str, found: Sequence[Rep], registry: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
-    """Return an id for each rep of one video, and the registry (tables.REP_REGISTRY) with new ids added.
+    """Return an id for each rep of one video, and the entries that the registry lacks (tables.REP_REGISTRY).
 
     A rep that overlaps a registered one by at least half of their union keeps its id, the best match first,
     one to one; any other gets a new id. No entry of the registry is ever changed or taken away.
@@ -128,9 +128,7 @@ def name(video_id: str, found: Sequence[Rep], registry: pl.DataFrame) -> tuple[l
         new.append(
             {"rep_id": ids[i], "video_id": video_id, "start": rep.start, "bottom": rep.bottom, "end": rep.end}
         )
-    if new:
-        registry = tables.REP_REGISTRY.check(pl.concat([registry, tables.REP_REGISTRY.frame(new)]))
-    return [ids[i] for i in range(len(found))], registry
+    return [ids[i] for i in range(len(found))], tables.REP_REGISTRY.frame(new)
 
 
 def overlap(start: int, end: int, other_start: int, other_end: int) -> float:

@@ -127,19 +127,16 @@ def _piked(window: _Window, rule: params.Rule) -> _Measured | str:
 
 def _shallow(window: _Window, rule: params.Rule) -> _Measured | str:
     value = _percentile(window.over(window.signals.height), 0)
-    elbow = _percentile(window.over(window.signals.elbow), 0)
-    measured = _Measured(
-        (value - rule.threshold) / rule.softness,
-        f"elbows bent to {elbow:.0f}° at the bottom, shoulders {value:.1f} upper arms above the hands",
-    )
+    reason = f"shoulders {value:.1f} upper arms above the hands at the bottom"
+    if window.rep.view != "front":  # bent arms point at a camera in front: their angle is not seen
+        reason += f", elbows at {_percentile(window.over(window.signals.elbow), 0):.0f}°"
+    measured = _Measured((value - rule.threshold) / rule.softness, reason)
     return "the video does not show the bottom" if window.bottom_cut and measured.beyond > 0 else measured
 
 
 def _lockout(window: _Window, rule: params.Rule) -> _Measured | str:
     value = _percentile(window.top(window.signals.elbow), 100)
-    measured = _Measured(
-        (rule.threshold - value) / rule.softness, f"elbows straightened to {value:.0f}° at the top"
-    )
+    measured = _Measured((rule.threshold - value) / rule.softness, f"elbows at {value:.0f}° at the top")
     return "the video does not show the top" if window.rep.partial and measured.beyond > 0 else measured
 
 
@@ -169,7 +166,7 @@ def _hip(window: _Window) -> Series:
 def _hip_in_words(window: _Window, value: float) -> str:
     end = "knees" if window.rep.support == "knees" else "ankles"
     where = "below" if value < 0 else "above"
-    return f"hips {abs(value):.0%} of the body's length {where} the line from shoulders to {end}"
+    return f"hips {abs(value) * 100:.0f} % of body length {where} the line from shoulders to {end}"
 
 
 def _percentile(series: Series, q: float) -> float:
