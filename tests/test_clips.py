@@ -1,30 +1,17 @@
-import subprocess
-
 import av
-import imageio_ffmpeg
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pushup_data import clips
+from pushup_data import clips, video
 from pushup_data.errors import BadVideoError
-
-FRAMES = 60
-
-
-def numbered(path, rate="30000/1001"):
-    """A video whose frame k is grey of brightness 40 + 3 k: every frame tells its number."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "lavfi"]
-    command += ["-i", f"color=black:s=64x48:r={rate},geq=lum='40+3*N':cb=128:cr=128,format=yuv420p"]
-    command += ["-frames:v", str(FRAMES), "-c:v", "libx264", "-crf", "4", "-g", "25", str(path)]
-    subprocess.run(command, check=True)
-    return path
+from tests import sources
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return numbered(tmp_path_factory.mktemp("clips") / "v.mp4")
+    return sources.numbered(tmp_path_factory.mktemp("clips") / "v.mp4", rate="30000/1001")
 
 
 def numbers(path) -> list[int]:
@@ -39,9 +26,9 @@ def times(path) -> np.ndarray:
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, FRAMES - 1), st.integers(1, FRAMES))
+@given(st.integers(0, sources.FRAMES - 1), st.integers(1, sources.FRAMES))
 def test_a_clip_holds_exactly_its_frames(source, tmp_path, start, length):
-    end = min(FRAMES, start + length)
+    end = min(sources.FRAMES, start + length)
     target = tmp_path / "clip.mp4"
     clips.cut(source, start, end, 30000 / 1001, target)
     whole = numbers(source)
@@ -56,13 +43,13 @@ def test_a_loop_repeats_the_clip_at_a_steady_rate(source, tmp_path):
     assert numbers(looped) == numbers(clip) * 5  # 20 frames last 0.67 s
     assert np.allclose(np.diff(times(looped)), 1001 / 30000, atol=1e-4)
     assert times(looped)[0] == pytest.approx(0, abs=1e-6)
-    assert clips.packets(looped) == 100
-    assert clips.duration(looped) == pytest.approx(100 * 1001 / 30000, abs=1e-3)
+    assert len(video.timestamps(looped)) == 100
+    assert video.duration(looped) == pytest.approx(100 * 1001 / 30000, abs=1e-3)
 
 
 def test_a_clip_longer_than_asked_is_there_once(source, tmp_path):
     clips.loop(source, tmp_path / "loop.mp4", seconds=0)
-    assert clips.packets(tmp_path / "loop.mp4") == FRAMES
+    assert len(video.timestamps(tmp_path / "loop.mp4")) == sources.FRAMES
 
 
 def test_frames_that_are_not_there(source, tmp_path):
