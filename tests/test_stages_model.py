@@ -1,0 +1,358 @@
+"""From the ledger to the next queue, stage by stage, on stick figures with known errors."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from pushup_data import ledger, params, splits, tables
+from pushup_data.errors import MissingInputError
+from pushup_data.model import predictor
+from pushup_data.stages import evaluate, labels, predict, select, split, train
+from tests.figures import HEIGHT, WIDTH, pose_table, push_up
+from tests.test_ledger import entry
+
+STAGES = (labels, split, train, evaluate, predict, select)
+SUBJECTS, VIDEOS_EACH, REPS_EACH = 16, 2, 3
+WRITTEN = (
+    "data/labels.parquet",
+    "data/assignments.csv",
+    "models/candidate/model.json",
+    "metrics/labels.json",
+    "metrics/split.json",
+    "metrics/evaluation.json",
+    "metrics/verdict.json",
+    "plots/evaluation/val.csv",
+    "plots/evaluation/val.png",
+    "plots/evaluation/test.csv",
+    "data/predictions.parquet",
+    "data/embeddings.parquet",
+    "data/queue.parquet",
+)
+
+
+def settings(**changes):
+    """params.yaml of the current folder, with small training."""
+    text = yaml.safe_load(Path("params.yaml").read_text())
+    for section, values in {
+        "train": {"width": 16, "steps": 32, "epochs": 20},
+        "evaluate": {"bootstrap": 100},
+    }.items():
+        text[section] |= values
+    for section, values in changes.items():
+        text[section] |= values
+    return params.Params.model_validate(text)
+
+
+def run(workspace, stages=STAGES, **changes):
+    for stage in stages:
+        stage.run(workspace, settings(**changes))
+
+
+def read(workspace, name):
+    return json.loads((workspace.root / name).read_text())
+
+
+def fill(workspace, taxonomy):
+    """Videos, poses, reps and useless rules of people of whom every second one sags. Returns who does."""
+    videos, reps, rules = [], [], []
+    truth = {}
+    rng = np.random.default_rng(0)
+    for s in range(SUBJECTS):
+        for v in range(VIDEOS_EACH):
+            video_id = f"{s:06x}{v:06x}"
+            wrong = ["hips_sagging"] if (s + v) % 2 == 0 else []
+            side = str(rng.choice(["left", "right"]))
+            pose, bounds = push_up(
+                wrong,
+                reps=REPS_EACH,
+                fps=15,
+                near_side=side,
+                bottom=float(rng.uniform(70, 100)),
+                noise=0.004,
+                seed=s * 10 + v,
+            )
+            tables.write(tables.POSE, pose_table(pose), workspace.pose(video_id))
+            videos.append(
+                {"video_id": video_id, "width": WIDTH, "height": HEIGHT, "fps": 15.0, "consent": "yes"}
+            )
+            for number, (start, bottom, end) in enumerate(bounds, 1):
+                rep_id = f"{video_id}-f{bottom}"
+                truth[rep_id] = bool(wrong)
+                reps.append(
+                    {
+                        "rep_id": rep_id,
+                        "video_id": video_id,
+                        "subject": f"person {s}",
+                        "number": number,
+                        "start": start,
+                        "bottom": bottom,
+                        "end": end,
+                        "fps": 15.0,
+                        "view": "side",
+                        "near_side": side,
+                        "support": "feet",
+                        "partial": False,
+                        "drawn": False,
+                        "flags": [],
+                        "clip": f"{rep_id}.mp4",
+                        "clip_start": start,
+                        "clip_end": end,
+                    }
+                )
+                rules += [
+                    {
+                        "rep_id": rep_id,
+                        "error": e.id,
+                        "probability": float(rng.random()) if e.judged_from("side") else None,
+                        "reason": "a guess",
+                    }
+                    for e in taxonomy.errors
+                ]
+    write(workspace, videos, reps, rules)
+    return truth
+
+
+def write(workspace, videos=(), reps=(), rules=()):
+    tables.write(tables.VIDEOS, tables.VIDEOS.frame(videos), workspace.videos)
+    tables.write(tables.REPS, tables.REPS.frame(reps), workspace.reps)
+    tables.write(tables.RULES, tables.RULES.frame(rules), workspace.rules)
+
+
+def annotate(workspace, taxonomy, truth, rep_ids):
+    """One person answers as it is; only sagging is ever there."""
+    reps = {row["rep_id"]: row for row in tables.read(tables.REPS, workspace.reps).iter_rows(named=True)}
+    known = len(ledger.read(workspace.annotations))
+    entries = []
+    for n, rep_id in enumerate(rep_ids):
+        answer = {e.id: "absent" if e.judged_from("side") else "unknown" for e in taxonomy.errors}
+        answer["hips_sagging"] = "present" if truth[rep_id] else "absent"
+        entries.append(
+            entry(
+                known + n,
+                rep_id=rep_id,
+                video_id=reps[rep_id]["video_id"],
+                start=reps[rep_id]["start"],
+                end=reps[rep_id]["end"],
+                answer=answer,
+            )
+        )
+    ledger.append(workspace.annotations, entries)
+
+
+def contents(workspace):
+    return {name: (workspace.root / name).read_bytes() for name in WRITTEN}
+
+
+def test_everything_succeeds_on_nothing(workspace):
+    write(workspace)
+    run(workspace)
+    first = contents(workspace)
+    assert read(workspace, "metrics/verdict.json")["predictor"] == "rules"
+    card = read(workspace, "models/candidate/model.json")
+    assert card["trained"] is False
+    assert "0 labelled train reps" in card["reason"]
+    assert tables.read(tables.QUEUE, workspace.queue).is_empty()
+    assert read(workspace, "metrics/evaluation.json")["test"]["errors"]["asymmetric"]["rules"]["ap"] is None
+    run(workspace)
+    assert contents(workspace) == first
+
+
+def test_reps_without_labels_are_predicted_by_rules_and_queued(workspace, default_taxonomy):
+    truth = fill(workspace, default_taxonomy)
+    run(workspace)
+    table = tables.read(tables.PREDICTIONS, workspace.predictions)
+    assert len(table) == len(truth) * len(default_taxonomy.ids)
+    assert set(table["predictor"]) == {"rules"}
+    assert table["model_probability"].null_count() == len(table)
+    assert table.filter(pl.col("error") == "elbows_flared")["probability"].null_count() == len(truth)
+    assert len(tables.read(tables.EMBEDDINGS, workspace.embeddings)) == len(truth)
+    queue = tables.read(tables.QUEUE, workspace.queue)
+    assert len(queue) == 40
+    assert queue["blind"].sum() == 20
+
+
+@pytest.fixture(scope="module")
+def after_two_rounds(tmp_path_factory, default_taxonomy):
+    """A workspace of two rounds, and what was queued in the first."""
+    from pushup_data import scaffold
+    from pushup_data.workspace import Workspace
+
+    root = tmp_path_factory.mktemp("rounds") / "workspace"
+    scaffold.init(root)
+    workspace = Workspace(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        truth = fill(workspace, default_taxonomy)
+        run(workspace)
+        queue = tables.read(tables.QUEUE, workspace.queue)
+        annotate(workspace, default_taxonomy, truth, queue["rep_id"])
+        run(workspace)
+    return workspace, truth, queue
+
+
+@pytest.fixture
+def rounds(after_two_rounds, tmp_path, monkeypatch):
+    """A copy of it, to be changed."""
+    workspace, truth, queue = after_two_rounds
+    root = tmp_path / "copy"
+    shutil.copytree(workspace.root, root)
+    monkeypatch.chdir(root)
+    return type(workspace)(root), truth, queue
+
+
+def test_the_second_round_learns_from_the_first(rounds):
+    workspace, truth, queue = rounds
+    found = read(workspace, "metrics/labels.json")
+    assert found["labelled_reps"] == found["annotations"] == 40
+    assert found["orphans"] == 0
+    card = read(workspace, "models/candidate/model.json")
+    assert card["trained"], card["reason"]
+    assert card["splits"]["train"]["reps"] + card["splits"]["val"]["reps"] < 40  # test is not touched
+    heads = {h["error"]: h for h in card["heads"]}
+    assert heads["hips_sagging"]["threshold"] is not None
+    assert heads["hips_piked"]["threshold"] is None  # never present: not learnt
+    table = tables.read(tables.PREDICTIONS, workspace.predictions)
+    sag = table.filter(pl.col("error") == "hips_sagging")
+    assert sag["model_probability"].null_count() == 0
+    said = dict(sag.select("rep_id", "model_probability").iter_rows())
+    right = np.mean([(said[r] > 0.5) == truth[r] for r in truth if r not in set(queue["rep_id"])])
+    assert right > 0.9
+    assert "model 0." in sag["reason"][0]
+    assert set(table.filter(pl.col("error") == "hips_piked")["predictor"]) == {"rules"}
+
+
+def test_every_table_fits_the_others(rounds):
+    workspace, truth, queue = rounds
+    second = tables.read(tables.QUEUE, workspace.queue)
+    assert not set(second["rep_id"]) & set(queue["rep_id"])
+    assert set(second["rep_id"]) <= set(truth)
+    evaluation = read(workspace, "metrics/evaluation.json")
+    placed = splits.of_reps(
+        tables.read(tables.REPS, workspace.reps), tables.read(tables.ASSIGNMENTS, workspace.assignments)
+    )
+    for side in ("val", "test"):
+        labelled = [r for r in queue["rep_id"] if placed[r] == side]
+        assert evaluation[side]["reps"] == len(labelled) > 0
+        sag = evaluation[side]["errors"]["hips_sagging"]
+        assert sag["present"] == sum(truth[r] for r in labelled)
+        assert sag["present"] + sag["absent"] + sag["unknown"] == len(labelled)
+        assert sag["candidate"]["ap"] > sag["rules"]["ap"]
+    vectors = tables.read(tables.EMBEDDINGS, workspace.embeddings)
+    assert set(vectors["embedding"].list.len()) == {32}
+    assert set(vectors["rep_id"]) == set(truth)
+
+
+def test_running_again_changes_no_byte(rounds):
+    workspace, _, _ = rounds
+    first = contents(workspace) | {"w": (workspace.candidate / "weights.safetensors").read_bytes()}
+    run(workspace)
+    assert contents(workspace) | {"w": (workspace.candidate / "weights.safetensors").read_bytes()} == first
+
+
+def test_training_never_reads_a_test_subject(rounds):
+    workspace, _, _ = rounds
+    reps = tables.read(tables.REPS, workspace.reps)
+    assignments = tables.read(tables.ASSIGNMENTS, workspace.assignments)
+    placed = splits.of_reps(reps, assignments)
+    for rep_id, video_id in reps.select("rep_id", "video_id").iter_rows():
+        if placed[rep_id] == "test":
+            workspace.pose(video_id).unlink(missing_ok=True)
+    before = (workspace.candidate / "weights.safetensors").read_bytes()
+    run(workspace, [train])
+    assert (workspace.candidate / "weights.safetensors").read_bytes() == before
+
+
+def test_validation_labels_change_no_gradient(rounds):
+    workspace, _, _ = rounds
+    table = tables.read(tables.LABELS, workspace.labels)
+    reps = tables.read(tables.REPS, workspace.reps)
+    placed = splits.of_reps(reps, tables.read(tables.ASSIGNMENTS, workspace.assignments))
+    held_out = pl.col("rep_id").is_in([r for r, s in placed.items() if s != "train"])
+    turned = pl.when(held_out).then(pl.lit("unknown")).otherwise("value").alias("value")
+    fixed = {"train": {"epochs": 1, "width": 16, "steps": 32}}
+    run(workspace, [train], **fixed)
+    before = (workspace.candidate / "weights.safetensors").read_bytes()
+    tables.write(tables.LABELS, table.with_columns(turned), workspace.labels)
+    run(workspace, [train], **fixed)
+    assert (workspace.candidate / "weights.safetensors").read_bytes() == before
+
+
+def test_a_champion_predicts_until_it_is_beaten(rounds):
+    workspace, _, _ = rounds
+    for path in workspace.candidate.iterdir():
+        shutil.copy(path, workspace.champion / path.name)
+    run(workspace, [evaluate, predict])
+    assert read(workspace, "metrics/verdict.json")["predictor"] == "champion"
+    found = read(workspace, "metrics/evaluation.json")
+    assert found["predictors"]["champion"] == "measured"
+    assert (
+        found["val"]["errors"]["hips_sagging"]["champion"]
+        == found["val"]["errors"]["hips_sagging"]["candidate"]
+    )
+    table = tables.read(tables.PREDICTIONS, workspace.predictions)
+    assert set(table.filter(pl.col("error") == "hips_sagging")["predictor"]) == {"champion"}
+
+
+def test_fewer_labels_than_asked_for_removes_the_old_model(rounds):
+    workspace, _, _ = rounds
+    run(workspace, [train, evaluate, predict], train={"min_labels": 1000, "steps": 32})
+    assert predictor.load(workspace.candidate) is None
+    assert not (workspace.candidate / "weights.safetensors").exists()
+    assert "asks for 1000" in read(workspace, "metrics/verdict.json")["why"]
+
+
+def test_a_moved_rep_is_orphaned_said_and_queued_again(rounds, capsys):
+    workspace, _, queue = rounds
+    rep_id = queue["rep_id"][0]
+    reps = tables.read(tables.REPS, workspace.reps)
+    here = pl.col("rep_id") == rep_id
+    moved = reps.with_columns(
+        *(pl.when(here).then(pl.col(c) + 200).otherwise(c).alias(c) for c in ("start", "bottom", "end"))
+    )
+    tables.write(tables.REPS, moved, workspace.reps)
+    run(workspace, [labels, split, train, evaluate, predict])
+    assert read(workspace, "metrics/labels.json")["orphaned"][0]["rep_id"] == rep_id
+    assert "1 annotations set aside" in capsys.readouterr().out
+    assert rep_id not in tables.read(tables.LABELS, workspace.labels)["rep_id"]
+    # Nobody is there any more in frames that the video does not have: the model cannot tell.
+    table = tables.read(tables.PREDICTIONS, workspace.predictions)
+    assert table.filter(pl.col("rep_id") == rep_id)["model_probability"].null_count() == len(
+        table["error"].unique()
+    )
+    assert rep_id not in tables.read(tables.EMBEDDINGS, workspace.embeddings)["rep_id"]
+    run(workspace, [select], select={"budget": 100})
+    assert rep_id in tables.read(tables.QUEUE, workspace.queue)["rep_id"]
+
+
+def test_a_video_without_consent_is_not_queued(rounds):
+    workspace, _, _ = rounds
+    videos = tables.read(tables.VIDEOS, workspace.videos)
+    tables.write(tables.VIDEOS, videos.with_columns(consent=pl.lit("no")), workspace.videos)
+    run(workspace, [select])
+    assert tables.read(tables.QUEUE, workspace.queue).is_empty()
+
+
+def test_a_missing_pose_or_verdict_says_what_to_run(rounds):
+    workspace, _, _ = rounds
+    (workspace.metrics / "verdict.json").unlink()
+    with pytest.raises(MissingInputError, match="dvc repro"):
+        run(workspace, [predict])
+    for path in workspace.pose("x").parent.glob("*.parquet"):
+        path.unlink()
+    with pytest.raises(MissingInputError, match="poses"):
+        run(workspace, [train])
+
+
+def test_dvc_yaml_names_what_these_stages_read(workspace):
+    pipeline = yaml.safe_load((workspace.root / "dvc.yaml").read_text())["stages"]
+    code = yaml.safe_load((workspace.root / "dvc.yaml").read_text())["vars"][0]["code"]
+    for stage in ("labels", "split", "train", "evaluate", "predict", "select"):
+        for dependency in pipeline[stage]["deps"]:
+            if "${code}" in dependency:
+                path = workspace.root / dependency.replace("${code}", code)
+                assert path.exists(), f"{stage}: {dependency}"
