@@ -174,8 +174,8 @@ def verdict(
         return stays | {"why": f"no candidate: {no_candidate}"}
     if not compared:
         why = (
-            f"undecided: no error has {min_positives} present labels from {MIN_POSITIVE_SUBJECTS} val subjects "
-            f"(at best {positives.max(initial=0)} from {max(shown_by, default=0)})"
+            f"undecided: no error has {min_positives} present labels "
+            f"from {MIN_POSITIVE_SUBJECTS} val subjects (at best {positives.max(initial=0)} from {max(shown_by, default=0)})"
         )
         return stays | {"why": why}
     if people < MIN_SUBJECTS:
