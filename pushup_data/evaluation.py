@@ -173,11 +173,9 @@ def verdict(
     if no_candidate:
         return stays | {"why": f"no candidate: {no_candidate}"}
     if not compared:
-        why = (
-            f"undecided: no error has {min_positives} present labels "
-            f"from {MIN_POSITIVE_SUBJECTS} val subjects (at best {positives.max(initial=0)} from {max(shown_by, default=0)})"
-        )
-        return stays | {"why": why}
+        best = f"{positives.max(initial=0)} from {max(shown_by, default=0)}"
+        wanted = f"{min_positives} present labels from {MIN_POSITIVE_SUBJECTS} val subjects"
+        return stays | {"why": f"undecided: no error has {wanted} (at best {best})"}
     if people < MIN_SUBJECTS:
         return stays | {
             "why": f"undecided: {people} labelled val subjects, at least {MIN_SUBJECTS} are needed"
