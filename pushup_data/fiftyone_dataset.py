@@ -25,7 +25,6 @@ from pushup_data import fiftyone_samples, fiftyone_views, tables, taxonomy
 from pushup_data.errors import MissingInputError, PushupDataError, ServerError
 from pushup_data.workspace import Workspace
 
-FORMAT = 1  # raise it when the same tables make a different data set
 MAP, SIMILARITY = "map", "similarity"  # brain keys
 _SAID = 3  # exit code of a build whose error message is its output
 _FEWEST_POINTS = 3  # samples with an embedding below which there is no map
@@ -75,10 +74,15 @@ def refresh(workspace: Workspace, uri: str) -> str:
     return said[0]
 
 
+# What makes the data set: another version of it makes another data set from the same tables.
+_CODE = tuple(Path(str(module.__file__)) for module in (fiftyone_samples, fiftyone_views))
+
+
 def fingerprint(workspace: Workspace) -> str:
     """Return a digest of everything that the data set is built from."""
-    digest = hashlib.sha256(f"{FORMAT} {workspace.root.resolve()}".encode())
+    digest = hashlib.sha256(str(workspace.root.resolve()).encode())
     for path in (
+        *_CODE,
         workspace.samples,
         workspace.predictions,
         workspace.labels,
@@ -94,14 +98,15 @@ def fingerprint(workspace: Workspace) -> str:
 
 
 def _pose_keys(workspace: Workspace, videos: Iterable[str]) -> dict[str, str]:
-    """Return what changes when a video's pose file is written anew, without reading it."""
+    """Return what changes when a video's skeletons would: its pose file is written anew, or our code."""
+    code = hashlib.sha256(_CODE[0].read_bytes()).hexdigest()[:12]
     keys = {}
     for video in videos:
         path = workspace.pose(video)
         if not path.exists():
             raise MissingInputError(f"{path} is not there; run `dvc repro` to make it")
         state = path.stat()
-        keys[video] = f"{state.st_size}-{state.st_mtime_ns}"
+        keys[video] = f"{code}-{state.st_size}-{state.st_mtime_ns}"
     return keys
 
 
@@ -120,7 +125,6 @@ def build(workspace: Workspace) -> str:
     old = fo.load_dataset(final) if fo.dataset_exists(final) else None
     dataset = fo.Dataset(draft) if old is None else old.clone(draft)
     dataset.media_type = "video"
-    tags = dict(zip(*dataset.values(["rep_id", "tags"]), strict=True)) if old is not None else {}
     fiftyone_samples.declare(dataset)
     added = fiftyone_samples.sync(workspace, dataset, samples, poses)
     fiftyone_samples.set_fields(
@@ -131,7 +135,7 @@ def build(workspace: Workspace) -> str:
         embeddings=tables.read(tables.EMBEDDINGS, workspace.embeddings),
         order=errors.ids,
     )
-    fiftyone_samples.set_tags(dataset, tags)
+    fiftyone_samples.set_tags(dataset)
     dataset.default_classes = list(errors.ids)
     fiftyone_views.arrange(dataset)
     fiftyone_views.save(dataset, errors)
@@ -143,7 +147,7 @@ def build(workspace: Workspace) -> str:
     if old is not None:
         fo.delete_dataset(final)
     dataset.name = final
-    return f"data set {final} built: {len(samples)} reps, {added} of them new"
+    return f"data set {final} built: {len(samples)} reps, {added} of them new or changed"
 
 
 def _settle(draft: str, final: str) -> None:

@@ -4,6 +4,7 @@ Runs only in the process that builds the data set; FiftyOne is imported by its c
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from pushup_data import landmarks, tables
 from pushup_data.errors import MissingInputError
 from pushup_data.workspace import Workspace
 
-# Shown: the landmarks at an end of a bone. The others (eyes, mouth, fingers) are dots that hide the face.
-SHOWN = sorted({i for edge in landmarks.EDGES for i in edge})
-EDGES = [[SHOWN.index(a), SHOWN.index(b)] for a, b in landmarks.EDGES]
+# The skeleton shown: bones that an error can be seen on. Feet, eyes, mouth and fingers are only clutter.
+BONES = [
+    edge for edge in landmarks.EDGES if not any(landmarks.NAMES[i].endswith(("heel", "index")) for i in edge)
+]
+SHOWN = sorted({i for bone in BONES for i in bone})
+EDGES = [[SHOWN.index(a), SHOWN.index(b)] for a, b in BONES]
 
 # Fields taken from tables.SAMPLES as they are, with what the app says about them.
 COLUMNS = {
@@ -84,63 +88,95 @@ def declare(dataset: Any) -> None:
 
 
 def sync(workspace: Workspace, dataset: Any, samples: pl.DataFrame, poses: Mapping[str, str]) -> int:
-    """Delete the reps that are gone or whose clip or pose changed, add those that are not there.
+    """Delete the reps that are gone, add the new ones, and renew those whose clip or pose changed.
 
-    `poses` says for each video which pose the frames come from. Returns how many samples were added.
+    `poses` says for each video which pose the frames come from. A renewed sample keeps its id, its tags and
+    whatever curators added. Returns how many samples were added or renewed.
     """
-    paths = {row["rep_id"]: str(workspace.clips / row["clip"]) for row in samples.iter_rows(named=True)}
-    videos = dict(samples.select("rep_id", "video_id").iter_rows())
+    there = dict(zip(dataset.values("rep_id"), dataset.values("id"), strict=True)) if len(dataset) else {}
+    gone = there.keys() - set(samples["rep_id"])
+    dataset.delete_samples([there[rep] for rep in gone])
+    files = (
+        dict(zip(dataset.values("rep_id"), dataset.values("filepath"), strict=True)) if len(dataset) else {}
+    )
     before = (dataset.info or {}).get("poses", {})
-    ids, reps, files = dataset.values(["id", "rep_id", "filepath"]) if len(dataset) else ([], [], [])
-    fresh = {
-        rep
-        for rep, file in zip(reps, files, strict=True)
-        if paths.get(rep) == file and before.get(videos[rep]) == poses[videos[rep]]
-    }
-    stale = [i for i, rep in zip(ids, reps, strict=True) if rep not in fresh]
-    if stale:
-        dataset.delete_samples(stale)
-    new = samples.filter(~pl.col("rep_id").is_in(list(fresh)))
-    made = _samples(workspace, new)
+    old = [
+        files.get(row["rep_id"]) == str(workspace.clips / row["clip"])
+        and before.get(row["video_id"]) == poses[row["video_id"]]
+        for row in samples.iter_rows(named=True)
+    ]
+    todo = samples.filter(~pl.Series(old, dtype=pl.Boolean))
     batch = []
-    for sample in tqdm(made, total=len(new), desc="FiftyOne", unit="rep", disable=None):
-        batch.append(sample)
+    for rep, content in tqdm(
+        _contents(workspace, todo), total=len(todo), desc="FiftyOne", unit="rep", disable=None
+    ):
+        if rep in files:
+            _renew(dataset[there[rep]], content)
+        else:
+            batch.append(_sample(rep, content))
         if len(batch) == _BATCH:
             dataset.add_samples(batch)
             batch = []
     if batch:
         dataset.add_samples(batch)
-    return len(new)
+    return len(todo)
 
 
-def _samples(workspace: Workspace, new: pl.DataFrame) -> Iterator[Any]:
-    """Yield a sample with its frames for every row of a tables.SAMPLES frame."""
+@dataclass(frozen=True)
+class _Content:
+    """What a sample shows: the clip, and a skeleton for each of its frames."""
+
+    filepath: str
+    metadata: Any
+    skeletons: list[Any]
+
+
+def _sample(rep: str, content: _Content) -> Any:
     import fiftyone as fo
 
-    for _, of_video in new.group_by("video_id", maintain_order=True):
+    sample = fo.Sample(content.filepath, rep_id=rep, metadata=content.metadata)
+    _put_frames(sample, content)
+    return sample
+
+
+def _renew(sample: Any, content: _Content) -> None:
+    sample.filepath = content.filepath
+    sample.metadata = content.metadata
+    sample.frames.clear()
+    _put_frames(sample, content)
+    sample.save()
+
+
+def _put_frames(sample: Any, content: _Content) -> None:
+    import fiftyone as fo
+
+    for number, skeleton in enumerate(content.skeletons, 1):  # FiftyOne counts frames from 1
+        sample.frames[number] = fo.Frame(pose=skeleton)
+
+
+def _contents(workspace: Workspace, samples: pl.DataFrame) -> Iterator[tuple[str, _Content]]:
+    """Yield every rep's id and content; each video's pose is read once."""
+    import fiftyone as fo
+
+    for _, of_video in samples.group_by("video_id", maintain_order=True):
         pose = landmarks.read(workspace.pose(of_video["video_id"][0]))
         for row in of_video.iter_rows(named=True):
             clip = workspace.clips / row["clip"]
             if not clip.exists():
                 raise MissingInputError(f"{clip} is not there; run `dvc repro` to make it")
-            sample = fo.Sample(
-                str(clip),
-                rep_id=row["rep_id"],
-                metadata=fo.VideoMetadata(  # ours: FiftyOne would start a program per clip to find out
-                    size_bytes=clip.stat().st_size,
-                    mime_type="video/mp4",
-                    frame_width=row["width"],
-                    frame_height=row["height"],
-                    frame_rate=row["fps"],
-                    total_frame_count=row["frames"],
-                    duration=row["frames"] / row["fps"],
-                    encoding_str="avc1",
-                ),
+            metadata = fo.VideoMetadata(  # ours: FiftyOne would start a program per clip to find out
+                size_bytes=clip.stat().st_size,
+                mime_type="video/mp4",
+                frame_width=row["width"],
+                frame_height=row["height"],
+                frame_rate=row["fps"],
+                total_frame_count=row["frames"],
+                duration=row["frames"] / row["fps"],
+                encoding_str="avc1",
             )
             shown = pose.cut(row["clip_start"], row["clip_start"] + row["frames"])
-            for i in range(len(shown)):
-                sample.frames[i + 1] = fo.Frame(pose=_skeleton(shown, i))  # FiftyOne counts from 1
-            yield sample
+            skeletons = [_skeleton(shown, i) for i in range(len(shown))]
+            yield row["rep_id"], _Content(str(clip), metadata, skeletons)
 
 
 def _skeleton(pose: landmarks.Pose, frame: int) -> Any:
@@ -195,11 +231,11 @@ def set_fields(
     dataset.add_dynamic_sample_fields()  # so that the app can filter by reason, certainty …
 
 
-def set_tags(dataset: Any, tags: Mapping[str, list[str]]) -> None:
-    """Tag every sample with its split, and with the tags that curators gave its rep: `tags`, by rep_id."""
+def set_tags(dataset: Any) -> None:
+    """Tag every sample with its split; tags that curators gave stay."""
     if len(dataset):
-        reps, splits = dataset.values(["rep_id", "split"])
-        kept = [[t for t in tags.get(rep, []) if t not in SPLITS] for rep in reps]
+        splits, tags = dataset.values("split"), dataset.values("tags")
+        kept = [[t for t in some if t not in SPLITS] for some in tags]
         dataset.set_values("tags", [[s, *k] if s else k for s, k in zip(splits, kept, strict=True)])
 
 
