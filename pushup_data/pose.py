@@ -59,7 +59,7 @@ def track(video: Path, model: Path, settings: params.Pose) -> Track:
                 path, sure = people.choose(paths, len(light))
             else:
                 path = max(path, paths[0], key=len)
-    return Track(_table(path, light), max(len(places), min(len(path), 1)), sure)
+    return Track(_table(path, light), max(len(places), 1) if path else 0, sure)
 
 
 def _first_pass(

@@ -17,6 +17,7 @@ View = Literal["side", "oblique", "front", "unknown"]
 Side = Literal["left", "right"]
 
 # What can be wrong, in the words that people read in tables, in FiftyOne and in feedback.
+FAILED = "landmarks could not be made"
 NO_PERSON = "no person found"
 LOST = "person often not found"
 CUT_OFF = "body partly outside the picture"
