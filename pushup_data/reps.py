@@ -24,8 +24,9 @@ _REGAINED = 0.4
 # Where the video (or the person's stay in it) begins or ends, a half of a rep counts as seen if this share
 # of its way is; and as begun if this share of the other reps' way is.
 _SEEN, _BEGUN = 0.5, 0.5
-# A rep starts and ends this share of its way below the top: pauses at the top belong to no rep.
-_TOP_MARGIN = 0.05
+# Pauses and shifting about at the top belong to no rep: it ends where, having regained most of its way, it
+# gains less than a small share of it in the time that follows; it starts likewise, seen backwards.
+_MOST, _STANDSTILL, _STANDSTILL_S = 0.85, 0.03, 0.3
 # Knee push-ups from the side and obliquely, on the 162 real clips with a pose: knee angle 90 to 147°, knee
 # 0.06 to 0.30 m below the ankle; on the feet: 150° and more, or the knee not below.
 _KNEE_BENT_DEG, _KNEE_BELOW_M = 149.0, 0.04
@@ -71,7 +72,7 @@ def in_signals(signals: Signals, pose: Pose, fps: float, limits: params.Reps) ->
         if last - first < limits.min_duration_s * fps:
             continue
         height = signals.height[first:last]
-        for start, bottom, end, partial in _reps_of(height, limits.min_travel):
+        for start, bottom, end, partial in _reps_of(height, limits.min_travel, fps):
             rep = _rep(pose, signals, (first + start, first + bottom, first + end), partial=partial)
             if _plausible(rep, signals, fps, limits):
                 found.append(rep)
@@ -147,9 +148,10 @@ def _mint(wanted: str, taken: set[str]) -> str:
     return minted
 
 
-def _reps_of(height: Series, min_travel: float) -> list[tuple[int, int, int, bool]]:
+def _reps_of(height: Series, min_travel: float, fps: float) -> list[tuple[int, int, int, bool]]:
     """Return (start, bottom, end, partial) of every fall and rise in one gapless stretch of the signal."""
     turns = turning_points(height, min_travel)
+    window = max(round(_STANDSTILL_S * fps), 1)
     lows = [k for k, (_, top) in enumerate(turns) if not top]
     ways = [max(abs(height[turns[j][0]] - height[turns[k][0]]) for j in _beside(turns, k)) for k in lows]
     reps = []
@@ -160,10 +162,11 @@ def _reps_of(height: Series, min_travel: float) -> list[tuple[int, int, int, boo
         fallen = 0.0 if before is None else (height[before] - height[bottom]) / way
         risen = 0.0 if after is None else (height[after] - height[bottom]) / way
         # Only at either end of the stretch may something be missing: between, every rep is what it is.
-        partial = (k <= 1 and fallen < _SEEN) or (k >= len(turns) - 2 and risen < _SEEN)
+        at_edge_before, at_edge_after = k <= 1, k >= len(turns) - 2
+        partial = bool((at_edge_before and fallen < _SEEN) or (at_edge_after and risen < _SEEN))
         if 0.0 in (fallen, risen) and len(ways) > 1 and way < _BEGUN * float(np.median(ways)):
             continue
-        reps.append((*_trimmed(height, before, bottom, after), partial))
+        reps.append((*_trimmed(height, before, bottom, after, window), partial))
     return reps
 
 
@@ -201,17 +204,25 @@ def _beside(turns: Sequence[tuple[int, bool]], k: int) -> list[int]:
     return [j for j in (k - 1, k + 1) if 0 <= j < len(turns)]
 
 
-def _trimmed(height: Series, before: int | None, bottom: int, after: int | None) -> tuple[int, int, int]:
-    """Return (start, bottom, end) without the pauses at the top before and after."""
+def _trimmed(
+    height: Series, before: int | None, bottom: int, after: int | None, window: int
+) -> tuple[int, int, int]:
+    """Return (start, bottom, end) without what happens at the top before and after."""
     start, end = 0, len(height)
     if before is not None:
-        enough = height[before] - _TOP_MARGIN * (height[before] - height[bottom])
-        start = before + int(np.flatnonzero(height[before : bottom + 1] >= enough)[-1])
+        start = bottom - _risen(height[before : bottom + 1][::-1], window)
     if after is not None:
-        enough = height[after] - _TOP_MARGIN * (height[after] - height[bottom])
-        end = bottom + int(np.flatnonzero(height[bottom : after + 1] >= enough)[0]) + 1
+        end = bottom + _risen(height[bottom : after + 1], window) + 1
         end = min(end, after) if after > bottom + 1 else end
     return start, bottom, end
+
+
+def _risen(rise: Series, window: int) -> int:
+    """Return after how many frames a rise, given from its lowest frame on, comes to a standstill."""
+    gained = rise - rise[0]
+    still_to_come = [float(gained[i : i + window + 1].max() - gained[i]) for i in range(len(gained))]
+    over = (gained >= _MOST * gained[-1]) & (np.array(still_to_come) <= _STANDSTILL * gained[-1])
+    return int(np.flatnonzero(over)[0])
 
 
 def _rep(pose: Pose, signals: Signals, frames: tuple[int, int, int], *, partial: bool) -> Rep:

@@ -4,6 +4,7 @@ A figure lives in metres (X towards the head, Y to its left, Z up), is moved by 
 by a perspective camera. Nothing of MediaPipe's noise is imitated unless `noise` or `dropouts` ask for it.
 """
 
+import functools
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -56,14 +57,14 @@ def push_up(
     """
     bottoms = [bottom] * reps if isinstance(bottom, int | float) else list(bottom)
     if "shallow_depth" in errors:
-        bottoms = [138.0] * len(bottoms)
+        bottoms = [130.0] * len(bottoms)
     if "incomplete_lockout" in errors:
         top = 140.0
     angle, truth = _elbow_angles(bottoms, top, fps, tempo_s, pause_top_s, pause_bottom_s)
     lead = round(lead_in_s * fps)
     angle = np.concatenate([np.full(lead, top), angle])
     truth = [(s + lead, b + lead, e + lead) for s, b, e in truth]
-    joints = np.stack([_joints(a, errors, support) for a in angle])
+    joints = np.stack([_joints(float(a), frozenset(errors), support) for a in angle])
     if lead:
         # Stands for a third of the time, then moves into the plank.
         share = np.clip(np.linspace(-0.5, 1.0, lead), 0, 1)[:, None, None]
@@ -116,14 +117,15 @@ def _elbow_angles(
     down = (1 - np.cos(np.linspace(0, np.pi, half + 1))) / 2
     parts, truth, at = [np.full(rest, top)], [], rest
     for lowest in bottoms:
-        depth = np.concatenate([down, np.ones(hold), down[::-1]])
+        depth = np.concatenate([down, np.ones(hold), down[-2::-1]])
         parts += [top + (lowest - top) * depth, np.full(rest, top)]
         truth.append((at, at + half + hold // 2, at + len(depth)))
         at += len(depth) + rest
     return np.concatenate(parts), truth
 
 
-def _joints(angle: float, errors: Collection[str], support: str) -> Array:
+@functools.lru_cache(maxsize=4096)
+def _joints(angle: float, errors: frozenset[str], support: str) -> Array:
     """Return (33, 3) positions in metres at one elbow angle in degrees; unused landmarks copy a neighbour."""
     flare = np.radians(88 if "elbows_flared" in errors else 35)
     reach = {"left": _reach(angle), "right": _reach(angle)}
@@ -136,7 +138,7 @@ def _joints(angle: float, errors: Collection[str], support: str) -> Array:
     def shoulder(arm: float) -> Array:
         # The height at which the arm is as long as its elbow allows, the body turning about its support.
         low, high = 0.0, 0.75
-        for _ in range(40):
+        for _ in range(25):
             middle = (low + high) / 2
             centre = foot + _xyz(np.sqrt(length**2 - (middle - foot[2]) ** 2), 0, middle - foot[2])
             gap = centre + _xyz(0, _SHOULDER, 0) - _xyz(0, _HAND, 0.04)

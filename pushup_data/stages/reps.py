@@ -65,7 +65,7 @@ def run(workspace: Workspace, params: Params) -> None:
         if not workspace.pose(video_id).exists():
             without_pose.append(video["original_name"])
             continue
-        rows, opinions, new = _of_video(
+        rows, opinions, new = of_video(
             video,
             tables.read(tables.POSE, workspace.pose(video_id)),
             boundaries=drawn.get(video_id, []),
@@ -111,7 +111,7 @@ def run(workspace: Workspace, params: Params) -> None:
             )
 
 
-def _of_video(
+def of_video(
     video: Row,
     table: pl.DataFrame,
     *,
