@@ -81,7 +81,7 @@ def _bits(p: pl.Expr) -> pl.Expr:
 
 
 def _consensus(labels: pl.DataFrame) -> pl.DataFrame:
-    """Return (rep_id, usable, labelled, simulated); labelled: an error is known, or it is said to be no rep."""
+    """Return (rep_id, usable, labelled, simulated). Labelled: an error is known, or it is no rep."""
     known = pl.col("value").is_in(_KNOWN) | ~pl.col("usable")
     return labels.group_by("rep_id", maintain_order=True).agg(
         usable=pl.col("usable").all(), labelled=known.any(), simulated=pl.col("simulated").any()

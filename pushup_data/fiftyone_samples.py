@@ -189,6 +189,7 @@ def _skeleton(pose: landmarks.Pose, frame: int) -> Any:
         keypoints=[
             fo.Keypoint(
                 label="person",
+                index=1,  # the same one in all frames: one line in the app's timeline
                 points=pose.xy[frame, SHOWN].astype(float).tolist(),
                 confidence=pose.visibility[frame, SHOWN].astype(float).tolist(),
             )

@@ -1,13 +1,16 @@
-"""A workspace with everything that FiftyOne is built from, without running the loop: two to many reps of stick
-numbers. Every landmark's place tells its video frame, so that a frame out of step shows."""
+"""A workspace with everything that FiftyOne is built from, without running the loop.
+
+Every landmark's place tells its video frame, and so does every picture: a frame out of step shows.
+"""
 
 import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import polars as pl
 
-from pushup_data import curation, tables
+from pushup_data import curation, landmarks, tables
 from pushup_data.workspace import Workspace
 
 FPS, WIDTH, HEIGHT = 25.0, 160, 120
@@ -15,6 +18,7 @@ LENGTH = 60  # frames of a video; two reps each
 BOUNDS = ((8, 16, 26), (30, 40, 52))  # start, bottom, end
 CONTEXT = 5
 UNDETECTED = 12  # a frame of every video without a person
+LOST = landmarks.INDEX["right_hip"]  # is NaN in every frame
 ERRORS = ("hips_sagging", "shallow_depth", "elbows_flared")
 
 
@@ -52,7 +56,9 @@ def fill(workspace: Workspace, videos: int = 3) -> None:
     rng = np.random.default_rng(0)
     vectors = [{"rep_id": r, "embedding": rng.normal(size=8).tolist()} for r in ids]
     tables.write(tables.EMBEDDINGS, tables.EMBEDDINGS.frame(vectors), workspace.embeddings)
-    queue = [{"position": i, "rep_id": r, "reason": "uncertain", "blind": False} for i, r in enumerate(ids[1::2])]
+    queue = [
+        {"position": i, "rep_id": r, "reason": "uncertain", "blind": False} for i, r in enumerate(ids[1::2])
+    ]
     tables.write(tables.QUEUE, tables.QUEUE.frame(queue), workspace.queue)
     curate(workspace)
 
@@ -86,19 +92,30 @@ def picture(frame: int) -> np.ndarray:
 def encode(path: Path, frames: np.ndarray) -> None:
     """Write (T, H, W) grey frames as a clip like those of the project."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "gray"]
-    command += ["-s", f"{WIDTH}x{HEIGHT}", "-r", f"{FPS:g}", "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p"]
+    command += [
+        "-s",
+        f"{WIDTH}x{HEIGHT}",
+        "-r",
+        f"{FPS:g}",
+        "-i",
+        "-",
+        "-c:v",
+        "libx264",
+        "-pix_fmt",
+        "yuv420p",
+    ]
     command += ["-movflags", "+faststart", str(path)]
     subprocess.run(command, input=frames.tobytes(), check=True)
 
 
-def pose(video: int) -> "tables.pl.DataFrame":
-    """Return one video's tables.POSE: landmark j stands j / 1000 beside `place`, j % 2 above or below."""
+def pose(video: int) -> pl.DataFrame:
+    """Return one video's tables.POSE: landmark j stands j / 1000 right of `place`; the right hip is lost."""
     rows = []
     for f in range(LENGTH):
         x, y = place(f)
         seen = f != UNDETECTED
-        xs = [x + j / 1000 if seen else float("nan") for j in range(tables.LANDMARKS)]
-        ys = [y + video / 1000 if seen else float("nan")] * tables.LANDMARKS
+        xs = [x + j / 1000 if seen and j != LOST else float("nan") for j in range(tables.LANDMARKS)]
+        ys = [y + video / 1000 if seen and j != LOST else float("nan") for j in range(tables.LANDMARKS)]
         flat = [0.0 if seen else float("nan")] * tables.LANDMARKS
         sure = [j / 100 if seen else float("nan") for j in range(tables.LANDMARKS)]
         values = {"x": xs, "y": ys, "z": flat, "visibility": sure, "presence": sure}
