@@ -59,7 +59,7 @@ def push_up(
     if "shallow_depth" in errors:
         bottoms = [130.0] * len(bottoms)
     if "incomplete_lockout" in errors:
-        top = 140.0
+        top = 132.0
     angle, truth = _elbow_angles(bottoms, top, fps, tempo_s, pause_top_s, pause_bottom_s)
     lead = round(lead_in_s * fps)
     angle = np.concatenate([np.full(lead, top), angle])
