@@ -23,11 +23,11 @@ _COINCIDE = 0.3  # paths nearer than this, in shares of the person's size, are o
 _SEEN = 1 / 3  # of the sampled frames, and in two of them, a person is seen at one place
 _MARGIN = 0.25  # of the box's larger side, around everything that a person's box ever covered
 _UPRIGHT = 0.8  # trunk's vertical share above which somebody stands or sits
-_ALIKE = 0.5  # a second person with this share of the first one's score leaves it open whom to follow
+_ALIKE = 0.3  # a second person with this share of the first one's score leaves it open whom to follow
 _LARGER = 1.5  # unless one is so much larger: the others are in the background, or in a mirror
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Person:
     """One person in one frame."""
 

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushup_data import people
+from pushup_data.people import Person
+from tests import figures
+
+ASPECT = figures.WIDTH / figures.HEIGHT
+POSE, _ = figures.push_up(reps=2, fps=10)
+STILL, _ = figures.push_up(reps=1, bottom=168.0, fps=10)
+
+
+def person(frame=0, *, pose=POSE, scale=1.0, x=0.0, y=0.0):
+    """A figure's frame, smaller or larger about the picture's top left, then moved."""
+    image = np.zeros((33, 5), dtype=np.float32)
+    image[:, :2] = pose.xy[frame] * scale + [x, y]
+    image[:, 2] = pose.z[frame]
+    image[:, 3] = pose.visibility[frame]
+    image[:, 4] = 0.99
+    return Person(image, pose.world[frame].astype(np.float32), ASPECT)
+
+
+def path(frames, **changes):
+    pose = changes.get("pose", POSE)
+    return {i: person(i % len(pose), **changes) for i in range(frames)}
+
+
+def shoulders_x(found):
+    return float(np.median([p.image[11:13, 0].mean() for p in found.values()]))
+
+
+def test_a_second_body_on_the_first_one_is_nobody():
+    real = person()
+    on_its_arm = person(scale=0.3, x=0.45, y=0.4)
+    on_its_arm.image[:, 3] -= 0.1
+    outside = person(x=0.7)
+    beside = person(scale=0.3, x=0.0, y=0.0)
+    assert people.distinct([on_its_arm, real]) == [real]
+    assert people.distinct([real, outside]) == [real]
+    assert len(people.distinct([real, beside])) == 2
+
+
+def test_two_people_have_two_regions_and_one_has_one():
+    left, right = {"scale": 0.45}, {"scale": 0.45, "x": 0.55}
+    both = [[person(i, **left), person(i, **right)] for i in range(6)]
+    found = people.regions(both)
+    assert len(found) == 2
+    for (x0, y0, x1, y1), who in zip(sorted(found), (left, right), strict=True):
+        for i in range(6):
+            a, b, c, d = person(i, **who).box()
+            assert (x0 <= a, y0 <= b, c <= x1, d <= y1) == (True,) * 4
+    alone = [[person(i, **left)] for i in range(6)]
+    assert len(people.regions(alone)) == 1
+
+
+def test_a_body_seen_once_is_invented():
+    samples = [[person(i, scale=0.45)] for i in range(6)]
+    samples[3].append(person(scale=0.3, x=0.65, y=0.6))
+    assert len(people.regions(samples)) == 1
+    assert people.regions([[], [], [person()]]) == []
+    assert people.regions([]) == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_one_who_moves_is_chosen(order):
+    moving, still = path(20, scale=0.45), path(20, scale=0.45, x=0.5, pose=STILL)
+    found, sure = people.choose([moving, still][::order], 20)
+    assert sure
+    assert shoulders_x(found) == shoulders_x(moving)
+
+
+def test_who_walks_about_upright_is_not_chosen():
+    standing = path(20, scale=0.45, x=0.5)
+    for i, p in standing.items():
+        p.image[:, 1] += 0.02 * i
+        p.world[:] = p.world[:, [1, 0, 2]]  # the trunk points up
+    moving = path(20, scale=0.45)
+    found, sure = people.choose([standing, moving], 20)
+    assert sure
+    assert shoulders_x(found) == shoulders_x(moving)
+
+
+def test_two_alike_are_doubtful_unless_one_is_much_larger():
+    found, sure = people.choose([path(20, scale=0.45), path(20, scale=0.5, x=0.5)], 20)
+    assert not sure
+    assert shoulders_x(found) > 0.5
+    found, sure = people.choose([path(20, scale=0.2), path(20, scale=0.5, x=0.5)], 20)
+    assert sure
+    assert shoulders_x(found) > 0.5
+
+
+def test_one_person_followed_twice_is_one():
+    found, sure = people.choose([path(20, scale=0.5), path(18, scale=0.5, x=0.005)], 20)
+    assert sure
+    assert len(found) == 20
+    assert people.choose([{}, {}], 20) == ({}, True)
+
+
+@given(
+    region=st.tuples(*[st.floats(0, 0.45)] * 2, *[st.floats(0.55, 1)] * 2),
+    aspect=st.floats(0.4, 2.5),
+)
+def test_seen_in_a_part_or_in_the_whole_is_the_same(region, aspect):
+    left, top, right, bottom = region
+    whole = person()
+    part = Person(whole.image.copy(), whole.world, 1.0)
+    part.image[:, 0] = (whole.image[:, 0] - left) / (right - left)
+    part.image[:, 1] = (whole.image[:, 1] - top) / (bottom - top)
+    part.image[:, 2] = whole.image[:, 2] / (right - left)
+    back = part.from_region(region, aspect)
+    assert np.allclose(back.image, whole.image, atol=1e-5)
+    assert back.aspect == aspect

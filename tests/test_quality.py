@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushup_data import quality
+from pushup_data.landmarks import INDEX, MIRRORED, Pose
+from tests import figures
+
+T = 40
+
+
+def figure(view="side", near_side="left", **more) -> Pose:
+    return figures.push_up(view=view, near_side=near_side, reps=1, fps=20, **more)[0]
+
+
+def assess(pose, limits, luma=120.0, sharpness=300.0, **more):
+    light = np.full(len(pose), luma)
+    return quality.assess(pose, light, np.full(len(pose), sharpness), limits.quality, **more)
+
+
+@pytest.mark.parametrize("view", ["side", "oblique", "front"])
+@pytest.mark.parametrize("near_side", ["left", "right"])
+def test_the_cameras_view_is_told(view, near_side):
+    assert quality.view_of(figure(view, near_side)) == view
+
+
+@pytest.mark.parametrize("near_side", ["left", "right"])
+@pytest.mark.parametrize("view", ["side", "oblique"])
+def test_the_near_side_is_told(view, near_side):
+    assert quality.near_side(figure(view, near_side)) == near_side
+
+
+@given(degrees=st.floats(0, 90), roll=st.floats(-30, 30))
+def test_turn_measures_the_angle_however_the_camera_is_rolled(degrees, roll):
+    # A body along x, with shoulders and hips along z, turned about the vertical and then rolled.
+    a, b = np.radians(degrees), np.radians(roll)
+    world = np.zeros((T, 33, 3), dtype=np.float32)
+    for limb, x in (("shoulder", 0.5), ("hip", 0.0)):
+        world[:, INDEX[f"left_{limb}"]] = [x, 0, -0.15]
+        world[:, INDEX[f"right_{limb}"]] = [x, 0, 0.15]
+    turned = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
+    rolled = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])
+    pose = Pose(
+        xy=np.full((T, 33, 2), 0.5, dtype=np.float32),
+        z=np.zeros((T, 33), dtype=np.float32),
+        visibility=np.ones((T, 33), dtype=np.float32),
+        world=(world @ (rolled @ turned).T).astype(np.float32),
+        detected=np.ones(T, dtype=bool),
+    )
+    assert np.allclose(quality.turn(pose), degrees, atol=0.1)
+
+
+def test_standing_about_before_the_set_does_not_change_the_view():
+    stands = figure("front", lead_in_s=9).cut(0, 60)  # it stands still for the first third
+    pushes = figure("side")
+    assert len(stands) > len(pushes)
+    assert quality.view_of(stands) == "front"
+    fields = ("xy", "z", "visibility", "world", "detected")
+    both = Pose(*(np.concatenate([getattr(stands, f), getattr(pushes, f)]) for f in fields))
+    assert quality.view_of(both) == "side"
+
+
+def test_a_good_picture_has_no_flag(default_params):
+    found = assess(figure(), default_params)
+    assert found.flags == ()
+    assert found.detected == 1.0
+    assert found.view == "side"
+
+
+@pytest.mark.parametrize(
+    ("flag", "change"),
+    [(quality.DARK, {"luma": 20.0}), (quality.BLURRED, {"sharpness": 3.0})],
+)
+def test_bad_light_and_blur_are_flagged(default_params, flag, change):
+    assert assess(figure(), default_params, **change).flags == (flag,)
+
+
+def test_a_lost_or_absent_person_is_flagged(default_params):
+    pose = figure(dropouts=[(0, 10)])
+    assert quality.LOST in assess(pose, default_params).flags
+    nobody = figure(dropouts=[(0, 1000)])
+    found = assess(nobody, default_params)
+    assert found.flags == (quality.NO_PERSON,)
+    assert found.view == "unknown"
+    assert np.isnan(found.in_frame)
+    assert np.isnan(found.visibility)
+
+
+def test_a_body_half_outside_is_flagged(default_params):
+    pose = figure()
+    moved = Pose(pose.xy + np.float32([0.65, 0]), pose.z, pose.visibility, pose.world, pose.detected)
+    assert quality.CUT_OFF in assess(moved, default_params).flags
+
+
+def test_a_part_is_judged_by_its_own_frames(default_params):
+    pose = figure(dropouts=[(0, 10)])
+    light = np.where(np.arange(len(pose)) < 10, 20.0, 120.0)
+    sharp = np.full(len(pose), 300.0)
+    bad = quality.assess(pose, light, sharp, default_params.quality, start=0, end=10)
+    good = quality.assess(pose, light, sharp, default_params.quality, start=10)
+    assert set(bad.flags) == {quality.NO_PERSON, quality.DARK}
+    assert good.flags == ()
+    assert quality.assess(pose, light, sharp, default_params.quality, start=5, end=5).view == "unknown"
+
+
+@given(seed=st.integers(0, 1000), view=st.sampled_from(["side", "oblique", "front"]))
+def test_a_mirrored_video_has_the_same_view_and_the_other_side(seed, view):
+    pose = figure(view, noise=0.002, seed=seed)
+    flip = np.float32([-1, 1, 1])
+    mirrored = Pose(
+        (pose.xy * np.float32([-1, 1]) + np.float32([1, 0]))[:, MIRRORED],
+        pose.z[:, MIRRORED],
+        pose.visibility[:, MIRRORED],
+        (pose.world * flip)[:, MIRRORED],
+        pose.detected,
+    )
+    assert quality.view_of(mirrored) == quality.view_of(pose)
+    if view != "front":
+        assert quality.near_side(mirrored) != quality.near_side(pose)
