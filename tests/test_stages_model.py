@@ -241,7 +241,7 @@ def test_every_table_fits_the_others(rounds):
         sag = evaluation[side]["errors"]["hips_sagging"]
         assert sag["present"] == sum(truth[r] for r in labelled)
         assert sag["present"] + sag["absent"] + sag["unknown"] == len(labelled)
-        assert sag["candidate"]["ap"] > sag["rules"]["ap"]
+        assert sag["candidate"]["ap"] == 1 >= sag["rules"]["ap"]  # a few guesses may be lucky
     vectors = tables.read(tables.EMBEDDINGS, workspace.embeddings)
     assert set(vectors["embedding"].list.len()) == {32}
     assert set(vectors["rep_id"]) == set(truth)
