@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 import pymongo
+from pymongo.errors import PyMongoError
 
 from pushup_data import fiftyone_samples, fiftyone_views, tables, taxonomy
 from pushup_data.errors import MissingInputError, PushupDataError, ServerError
@@ -56,10 +57,7 @@ def refresh(workspace: Workspace, uri: str) -> str:
         ServerError: the build failed; the old data set is as it was.
     """
     wanted = fingerprint(workspace)
-    with pymongo.MongoClient[dict[str, Any]](uri) as client:
-        database = client[os.environ.get("FIFTYONE_DATABASE_NAME", "fiftyone")]
-        there = database["datasets"].find_one({"name": name(workspace)}, {"info": 1})
-    if there and (there.get("info") or {}).get("fingerprint") == wanted:
+    if _built_from(uri, name(workspace)) == wanted:
         return f"data set {name(workspace)} is up to date"
     command = [sys.executable, "-m", "pushup_data.fiftyone_dataset", str(workspace.root)]
     done = subprocess.run(command, env=environment(uri), stdout=subprocess.PIPE, text=True, check=False)
@@ -72,6 +70,19 @@ def refresh(workspace: Workspace, uri: str) -> str:
             f"the one from before, if any, is as it was"
         )
     return said[0]
+
+
+def _built_from(uri: str, dataset: str) -> str | None:
+    """Return the fingerprint of what the data set was built from, without importing FiftyOne."""
+    try:
+        with pymongo.MongoClient[dict[str, Any]](uri) as client:
+            database = client[os.environ.get("FIFTYONE_DATABASE_NAME", "fiftyone")]
+            found = database["datasets"].find_one({"name": dataset}, {"info": 1}) or {}
+    except PyMongoError as e:
+        raise ServerError(
+            f"MongoDB does not answer ({type(e).__name__}); run `pushup-data app` again"
+        ) from None
+    return (found.get("info") or {}).get("fingerprint")
 
 
 # What makes the data set: another version of it makes another data set from the same tables.
