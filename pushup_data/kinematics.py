@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import median_filter
-from scipy.signal import savgol_filter
 
 from pushup_data import quality
 from pushup_data.landmarks import INDEX, Pose
@@ -127,6 +125,9 @@ def smooth(series: Series, fps: float) -> Series:
 
     The windows are lengths of time: below 14 fps nothing is left to be smoothed.
     """
+    from scipy.ndimage import median_filter
+    from scipy.signal import savgol_filter
+
     smoothed = series.copy()
     median, window = _odd(_MEDIAN_S * fps), _odd(_SMOOTH_S * fps)
     for start, end in runs(np.isfinite(series)):

@@ -106,9 +106,8 @@ def run(workspace: Workspace, params: Params) -> None:
         "that could not be cut": sorted(failed.values()),
     }.items():
         if names:
-            click.echo(
-                f"reps: set aside {len(names)} {what}: {', '.join(names[:5])}{' …' * (len(names) > 5)}"
-            )
+            listed = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            click.echo(f"reps: videos {what}: {len(names)} ({listed})")
 
 
 def of_video(
@@ -121,7 +120,10 @@ def of_video(
     known: Taxonomy,
     params: Params,
 ) -> tuple[list[Row], list[Row], pl.DataFrame]:
-    """Return one video's rows of reps.parquet and rules.parquet, and what its registry lacks."""
+    """Return one video's rows of reps.parquet and rules.parquet, and the entries its registry lacks.
+
+    `video` is a row of tables.VIDEOS, `table` its tables.POSE. Nothing is read, written or cut.
+    """
     pose = landmarks.from_table(table)
     fps, frames, video_id = video["fps"], len(pose), video["video_id"]
     signals = kinematics.measure(pose, fps, video["width"], video["height"])
