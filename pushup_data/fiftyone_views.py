@@ -69,13 +69,13 @@ def arrange(dataset: Any) -> None:
     dataset.app_config.sidebar_groups = groups
     dataset.app_config.active_fields = fo.ActiveFields(paths=list(_SHOWN_FIRST))
     dataset.app_config.color_scheme = fo.ColorScheme(
-        color_by="field", fields=[{"path": path, "fieldColor": color} for path, color in _COLORS.items()]
+        color_by="field", fields=[{"path": path, "fieldColor": color} for path, color in COLORS.items()]
     )
 
 
 _SHOWN_FIRST = ("labels", "predictions", "frames.pose")
 # People's word in red, the machine's in orange, absent ones in greens; a skeleton that shows on any clothes.
-_COLORS = {
+COLORS = {
     "labels": "#d62728",
     "labels_absent": "#2ca02c",
     "labels_unknown": "#7f7f7f",
