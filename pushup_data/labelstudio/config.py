@@ -1,0 +1,115 @@
+"""The labeling config of a rep task, made from the taxonomy, and how answers read in its terms."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from pushup_data.taxonomy import Taxonomy, Value
+
+# Beside the digits of the errors: one row of keys below them.
+_UNSURE_KEYS = "qwertyuio"
+NOT_USABLE = "not_usable"
+# A prediction may not be without a version: Label Studio's task list breaks on null.
+BLIND = "blind"
+
+Result = list[dict[str, Any]]
+
+
+def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
+    """Return the XML. `kept` are errors no longer in the taxonomy whose labels are in use: they stay."""
+    errors = [
+        f"<Choice value={quoteattr(e.id)} html={quoteattr(e.title)} hotkey={quoteattr(e.hotkey)}"
+        f" hint={quoteattr(e.looks_like)}/>"
+        for e in taxonomy.errors
+    ]
+    unsure = [
+        f"<Choice value={quoteattr(e.id)} html={quoteattr(e.title)} hotkey={quoteattr(key)}/>"
+        for e, key in zip(taxonomy.errors, _UNSURE_KEYS, strict=False)
+    ]
+    old = [
+        f'<Choice value={quoteattr(name)} hint="no longer used"/>'
+        for name in sorted(set(kept) - {*taxonomy.ids})
+    ]
+    lines = [
+        '<View style="display:flex;gap:16px;align-items:flex-start">',
+        '  <View style="flex:1 1 0;min-width:0;overflow:hidden">',
+        '    <Video name="video" value="$video" frameRate="$fps" height="380" timelineHeight="40"'
+        ' minPlaybackSpeed="0.25"/>',
+        '    <Text name="reasons" value="$reasons"/>',
+        "  </View>",
+        '  <View style="flex:0 0 340px">',
+        '    <Header size="5" value="What is wrong? Nothing ticked means a good repetition."/>',
+        '    <Choices name="errors" toName="video" choice="multiple">',
+        *(f"      {line}" for line in [*errors, *old]),
+        "    </Choices>",
+        '    <Header size="5" value="Can\'t tell from this video:"/>',
+        '    <Choices name="unsure" toName="video" choice="multiple" layout="inline">',
+        *(f"      {line}" for line in [*unsure, *old]),
+        "    </Choices>",
+        '    <Choices name="usable" toName="video" choice="multiple">',
+        f'      <Choice value="{NOT_USABLE}" hotkey="x"'
+        ' html="Not usable: no push-up, bad cut, several people"/>',
+        "    </Choices>",
+        '    <TextArea name="note" toName="video" rows="1" maxSubmissions="1" editable="true"'
+        ' placeholder="Note"/>',
+        "  </View>",
+        "</View>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def choices(config: str) -> set[str]:
+    """Return the values of all boxes of a labeling config."""
+    return set(re.findall(r'<Choice value="([^"]+)"', config)) - {NOT_USABLE}
+
+
+def ticked(errors: Sequence[str], unsure: Sequence[str], *, usable: bool = True) -> Result:
+    """Return Label Studio's JSON of these boxes being ticked; no region for none."""
+    groups = (("errors", errors), ("unsure", unsure), ("usable", [] if usable else [NOT_USABLE]))
+    return [
+        {"from_name": name, "to_name": "video", "type": "choices", "value": {"choices": list(values)}}
+        for name, values in groups
+        if values
+    ]
+
+
+def written(text: str) -> Result:
+    """Return Label Studio's JSON of a note; none for no text."""
+    value = {"text": [text]}
+    return [{"from_name": "note", "to_name": "video", "type": "textarea", "value": value}] if text else []
+
+
+def boxes(result: Result, name: str) -> list[str]:
+    """Return which boxes of one group are ticked."""
+    return [c for r in result if r.get("from_name") == name for c in r["value"].get("choices", [])]
+
+
+def note(result: Result) -> str:
+    """Return what was written as a note."""
+    texts = [t for r in result if r.get("from_name") == "note" for t in _texts(r["value"])]
+    return " ".join(t.strip() for t in texts)
+
+
+def answer(result: Result, view: str, taxonomy: Taxonomy) -> tuple[bool, dict[str, Value]]:
+    """Return whether the rep is usable, and the value of each error of the taxonomy.
+
+    Ticked is present; "can't tell", alone or beside a tick, is unknown; not ticked is absent only where the
+    view shows the error. Of a rep that is not usable nothing is known.
+    """
+    usable = NOT_USABLE not in boxes(result, "usable")
+    errors, unsure = set(boxes(result, "errors")), set(boxes(result, "unsure"))
+    values: dict[str, Value] = {}
+    for error in taxonomy.errors:
+        if not usable or error.id in unsure:
+            values[error.id] = "unknown"
+        elif error.id in errors:
+            values[error.id] = "present"
+        else:
+            values[error.id] = "absent" if error.judged_from(view) else "unknown"
+    return usable, values
+
+
+def _texts(value: Mapping[str, Any]) -> list[str]:
+    text = value.get("text", [])
+    return [text] if isinstance(text, str) else list(text)

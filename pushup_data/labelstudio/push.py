@@ -1,0 +1,176 @@
+"""Bring the project into step with the queue, without touching what anybody has touched."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from pushup_data.errors import BadInputError
+from pushup_data.labelstudio import config, server
+from pushup_data.labelstudio.client import Client
+from pushup_data.params import LabelStudio
+from pushup_data.taxonomy import Taxonomy
+from pushup_data.workspace import Workspace
+
+Json = dict[str, Any]
+
+_LISTED = "id,data,annotations,drafts,total_annotations,cancelled_annotations"
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push did, and where every queued rep's task is."""
+
+    project: int
+    tasks: dict[str, int]  # clip's stem (rep and bounds) to task id, in the queue's order
+    created: int
+    deleted: int
+    kept: int
+
+
+def wanted(queued: pl.DataFrame, predictions: pl.DataFrame, known: Taxonomy) -> list[Json]:
+    """Return the tasks of a queue, in order, with their predictions.
+
+    `queued` is tables.QUEUE joined with REPS, without those that must not be shown. What a task is shown as
+    (blind or not) is in its prediction only; nothing in it tells the split. Each carries `key`, a digest of
+    all that it shows.
+    """
+    said: dict[str, dict[str, Json]] = {}
+    for row in predictions.rows(named=True):
+        said.setdefault(row["rep_id"], {})[row["error"]] = row
+    return [
+        _task(rep, said.get(rep["rep_id"], {}), known) for rep in queued.sort("position").rows(named=True)
+    ]
+
+
+def sync(
+    client: Client, workspace: Workspace, settings: LabelStudio, tasks: Sequence[Json], known: Taxonomy
+) -> Pushed:
+    """Make the project hold these tasks, in this order, beside those that somebody has touched.
+
+    A task with an annotation, a skip, a draft or a lock (somebody has it open) stays as it is. Of the
+    others, those that are as wanted and in order stay; the rest are deleted and created again, since the
+    order of creation is the order of work.
+    """
+    project = client.project(settings.title)
+    if project is None:
+        project = client.create_project(
+            {
+                "title": settings.title,
+                "label_config": config.render(known),
+                "sampling": "Sequential sampling",
+                "show_collab_predictions": True,
+                "show_skip_button": True,
+                "maximum_annotations": settings.overlap,
+            }
+        )
+    else:
+        _keep_current(client, project, settings, known)
+    number = int(project["id"])
+    if client.access.local:
+        _serve(client, number, workspace)
+    locked = server.locked(workspace) if client.access.local else set()
+    existing = [t for t in client.tasks(number, _LISTED) if "ext_id" in t["data"]]  # others are not ours
+    held = {t["id"] for t in existing if _touched(t)} | locked
+    touched = {t["data"]["ext_id"]: t["id"] for t in existing if t["id"] in held}
+    todo = [t for t in tasks if t["data"]["ext_id"] not in touched]
+    keep, drop = _in_order(todo, [t for t in existing if t["id"] not in held])
+    for task in drop:
+        client.delete_task(task["id"])
+    new = [_with_video(client, number, workspace, task) for task in todo[len(keep) :]]
+    made = client.import_tasks(number, [{k: v for k, v in t.items() if k != "clip"} for t in new])
+    ids = dict(zip([t["data"]["ext_id"] for t in todo], [*keep, *made], strict=True)) | touched
+    places = {t["data"]["ext_id"]: ids[t["data"]["ext_id"]] for t in tasks}
+    return Pushed(number, places, len(made), len(drop), len(keep))
+
+
+def _in_order(todo: Sequence[Json], untouched: Sequence[Json]) -> tuple[list[int], list[Json]]:
+    """Return the ids of tasks that can stay as the beginning of the queue, and the tasks to delete."""
+    free = sorted(untouched, key=lambda t: t["id"])
+    keep: list[int] = []
+    at = 0
+    for task in todo:
+        while at < len(free) and free[at]["data"].get("key") != task["data"]["key"]:
+            at += 1
+        if at == len(free):
+            break
+        keep.append(free[at]["id"])
+        at += 1
+    return keep, [t for t in free if t["id"] not in keep]
+
+
+def _touched(task: Json) -> bool:
+    counts = ("annotations", "drafts", "total_annotations", "cancelled_annotations")
+    return any(task[c] for c in counts)
+
+
+def _task(rep: Mapping[str, Any], said: Mapping[str, Json], known: Taxonomy) -> Json:
+    reasons, errors, unsure = " ", [], []
+    version, score = config.BLIND, 0.0
+    told = [said[e.id] for e in known.errors if e.id in said]
+    if not rep["blind"] and told:
+        errors = [row["error"] for row in told if row["present"]]
+        unsure = [row["error"] for row in told if row["probability"] is None]
+        reasons = "\n".join(f"{known[row['error']].title}: {row['reason']}" for row in told if row["present"])
+        reasons = reasons or "The machine sees nothing wrong."
+        version = "+".join(sorted({row["predictor"] for row in told}))
+        sure = [abs(row["probability"] - 0.5) * 2 for row in told if row["probability"] is not None]
+        score = round(min(sure, default=0.0), 4)
+    data: Json = {
+        "ext_id": rep["clip"].removesuffix(".mp4"),
+        "rep_id": rep["rep_id"],
+        "video_id": rep["video_id"],
+        "start": rep["start"],
+        "end": rep["end"],
+        "fps": rep["fps"],
+        "view": rep["view"],
+        "number": rep["number"],
+        "taxonomy": known.version,
+        "reasons": reasons,
+    }
+    prediction = {"model_version": version, "score": score, "result": config.ticked(errors, unsure)}
+    shown = json.dumps([data, prediction], sort_keys=True)
+    data["key"] = hashlib.sha256(shown.encode()).hexdigest()[:16]
+    return {"data": data, "predictions": [prediction], "clip": rep["clip"]}
+
+
+def check(tasks: Sequence[Json], known: Taxonomy) -> None:
+    """Hold every prediction against the labeling config: the server would take any. Raises BadInputError."""
+    from label_studio_sdk.label_interface import LabelInterface
+
+    interface = LabelInterface(config.render(known))
+    for task in tasks:
+        for prediction in task["predictions"]:
+            found = interface.validate_prediction(prediction, return_errors=True)
+            if found:
+                raise BadInputError(f"the prediction for {task['data']['rep_id']} does not fit: {found[0]}")
+
+
+def _keep_current(client: Client, project: Json, settings: LabelStudio, known: Taxonomy) -> None:
+    """Update labeling config and overlap; boxes that were ever there stay, for labels that use them."""
+    current = config.render(known, kept=config.choices(project["label_config"]))
+    changes: Json = {}
+    if project["label_config"] != current:
+        changes["label_config"] = current
+    if project["maximum_annotations"] != settings.overlap:
+        changes["maximum_annotations"] = settings.overlap
+    if changes:
+        client.update_project(int(project["id"]), changes)
+
+
+def _serve(client: Client, project: int, workspace: Workspace) -> None:
+    if not any(s["path"] == str(workspace.loops) for s in client.storages(project)):
+        client.add_storage(project, str(workspace.loops))
+
+
+def _with_video(client: Client, project: int, workspace: Workspace, task: Json) -> Json:
+    """Return the task with the address of its clip: served from this machine, or uploaded."""
+    name = task["clip"]
+    if client.access.local:
+        address = f"/data/local-files/?d={workspace.loops.name}/{name}"
+    else:
+        address = client.upload(project, name, (workspace.loops / name).read_bytes())
+    return {**task, "data": {**task["data"], "video": address}}

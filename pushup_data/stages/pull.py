@@ -1,0 +1,93 @@
+"""Fetch annotations from Label Studio into the ledger."""
+
+import hashlib
+import json
+from typing import Any
+
+import click
+
+from pushup_data import ledger, locks, tables, taxonomy
+from pushup_data.errors import LabelsAtRiskError
+from pushup_data.labelstudio import pull, server
+from pushup_data.labelstudio.client import Client
+from pushup_data.labelstudio.server import Access
+from pushup_data.params import Params
+from pushup_data.workspace import Workspace
+
+State = dict[str, Any]
+
+
+def run(workspace: Workspace, params: Params, *, new_project: bool = False) -> None:
+    """Append what is new to the ledger; write server.json, and boundaries.parquet where it is missing.
+
+    Twice in a row changes no byte. Raises LabelsAtRiskError where the ledger has labels of a project that is
+    gone, unless `new_project`: then they stay valid, and push makes another project.
+    """
+    taxa = taxonomy.load(workspace.taxonomy)
+    title = params.labelstudio.title
+    access = server.access(workspace, params.labelstudio, start_if_down=True)
+    with locks.held(workspace.locks / "pull.lock", wait_s=600, doing="pulling"), Client(access) as client:
+        state = _state(workspace)
+        known = ledger.latest(ledger.read(workspace.annotations))
+        project = client.project(title)
+        entries: list[ledger.Entry] = []
+        present: set[int] = set()
+        if project is None:
+            _give_up(state, known, access, title, accepted=new_project)
+        else:
+            found = pull.listing(client, int(project["id"]))
+            entries = pull.news(client, int(project["id"]), found, known, taxa)
+            present = set(found.tasks)
+        ledger.append(workspace.annotations, entries)
+        workspace.annotations.mkdir(parents=True, exist_ok=True)
+        lacking = _lacking(workspace, access, present)
+        state |= {"server": access.identity, "title": title, "lacking": lacking or state["lacking"]}
+        tables.write_text(workspace.server, json.dumps(state, indent=1) + "\n")
+        if not workspace.boundaries.exists():
+            tables.write(tables.BOUNDARIES, tables.BOUNDARIES.empty(), workspace.boundaries)
+    standing = ledger.standing(ledger.read(workspace.annotations))
+    lost = "; tasks that were pushed are gone and will be put back" if lacking else ""
+    click.echo(f"pull: {len(entries)} new entries, {len(standing)} annotations in the ledger{lost}")
+
+
+def _state(workspace: Workspace) -> State:
+    """Return server.json: which server and title, the push whose tasks went missing, projects given up."""
+    empty: State = {"server": "", "title": "", "lacking": "", "given_up": []}
+    if not workspace.server.exists():
+        return empty
+    return empty | dict(json.loads(workspace.server.read_text(encoding="utf-8")))
+
+
+def _give_up(
+    state: State,
+    known: dict[tuple[str, int, int], ledger.Entry],
+    access: Access,
+    title: str,
+    *,
+    accepted: bool,
+) -> None:
+    """Decide what a missing project means: a first round, or labels that have lost their project."""
+    lost = {f"{e.server} {e.project}" for e in known.values() if e.event != "deleted"} - {*state["given_up"]}
+    if not lost:
+        return
+    if not accepted:
+        raise LabelsAtRiskError(
+            f"no project {title!r} at {access.url}, but the ledger has labels from one; bring it back, "
+            f"or run `pushup-data pull --new-project` to keep these labels and begin another project"
+        )
+    state["given_up"] = sorted({*state["given_up"], *lost})
+
+
+def _lacking(workspace: Workspace, access: Access, present: set[int]) -> str:
+    """Return a digest of the last push where its tasks are no longer there, else nothing.
+
+    Push depends on server.json, which holds this digest: a wiped project is filled again. The receipt is
+    read without being a dependency, since what push writes cannot be one of pull.
+    """
+    if not workspace.receipt.exists():
+        return ""
+    text = workspace.receipt.read_text(encoding="utf-8")
+    receipt = json.loads(text)
+    if receipt["server"] == access.identity and set(receipt["tasks"].values()) <= present:
+        return ""
+    return hashlib.sha256(text.encode()).hexdigest()[:12] if receipt["tasks"] else ""

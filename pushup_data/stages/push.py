@@ -1,0 +1,34 @@
+"""Put the queue into Label Studio, pre-annotated."""
+
+import json
+
+import click
+import polars as pl
+
+from pushup_data import locks, tables, taxonomy
+from pushup_data.labelstudio import push, server
+from pushup_data.labelstudio.client import Client
+from pushup_data.params import Params
+from pushup_data.workspace import Workspace
+
+
+def run(workspace: Workspace, params: Params) -> None:
+    """Bring the project into step with the queue, and write down where each rep's task is."""
+    known = taxonomy.load(workspace.taxonomy)
+    reps = tables.read(tables.REPS, workspace.reps)
+    videos = tables.read(tables.VIDEOS, workspace.videos)
+    shown = videos.filter(pl.col("consent") != "no")["video_id"]
+    queued = tables.read(tables.QUEUE, workspace.queue).join(reps, on="rep_id")
+    queued = queued.filter(pl.col("video_id").is_in(shown.implode()))
+    predictions = tables.read(tables.PREDICTIONS, workspace.predictions)
+    tasks = push.wanted(queued, predictions, known)
+    push.check(tasks, known)
+    access = server.access(workspace, params.labelstudio, start_if_down=True)
+    with locks.held(workspace.locks / "push.lock", wait_s=600, doing="pushing"), Client(access) as client:
+        done = push.sync(client, workspace, params.labelstudio, tasks, known)
+    receipt = {"server": access.identity, "project": done.project, "tasks": done.tasks}
+    tables.write_text(workspace.receipt, json.dumps(receipt, indent=1) + "\n")
+    click.echo(
+        f"push: {len(tasks)} reps in {params.labelstudio.title!r} at {access.url}: "
+        f"{done.created} tasks created, {done.kept} kept, {done.deleted} no longer wanted"
+    )
