@@ -177,7 +177,9 @@ def curves(counts: Sequence[Count], measured: dict[str, Signals], path: Path) ->
         axis.plot(np.arange(len(height)) / c.clip.fps, height, color="black", linewidth=1)
         for rep in c.found:
             colour = "tab:orange" if rep.partial else "tab:green"
-            axis.axvspan(rep.start / c.clip.fps, rep.end / c.clip.fps, alpha=0.25, color=colour, linewidth=0)
+            axis.axvspan(
+                rep.start / c.clip.fps, rep.end / c.clip.fps, alpha=0.25, facecolor=colour, edgecolor="white"
+            )
             axis.plot(rep.bottom / c.clip.fps, height[rep.bottom], "v", color=colour)
         axis.set(xlim=(0, len(height) / c.clip.fps), ylim=(-0.8, 2.4))
         axis.set_title(f"{c.clip.id} ({c.clip.view}): raters {c.theirs:g}, found {c.ours:g}", fontsize=9)

@@ -120,6 +120,7 @@ def interval(known: Sequence[Judged], draws: int = 2000) -> tuple[float, float]:
 
 def by_scene(error: str, all_judged: Sequence[Judged]) -> None:
     print(f"\n{error}")
+    fine = clips = 0
     for scene in sorted({j.clip.scene for j in all_judged}):
         here = [j for j in all_judged if j.clip.scene == scene]
         known = [j for j in here if j.probability is not None]
@@ -132,6 +133,9 @@ def by_scene(error: str, all_judged: Sequence[Judged]) -> None:
             for j in wrong:
                 kind = "missed" if j.present else "false alarm"
                 print(f"    {j.clip.id} {j.clip.variant} {kind}: {j.probability:.2f}, {j.reason}")
+        elif known:
+            fine, clips = fine + 1, clips + len(known)
+    print(f"  {fine} other scenes: absent in all {clips} clips judged, and rightly so judged")
 
 
 if __name__ == "__main__":
