@@ -86,7 +86,8 @@ def apply_boundaries(
     """Return `found` with people's reps in the place of every detection that they overlap.
 
     A detection is overlapped if its bottom lies within the drawn frames, or half of the shorter of both.
-    Boundaries outside the video are cut to it; those left empty are ignored.
+    Of boundaries drawn for the same rep (matching as in `name`) the last ones count. Boundaries outside the
+    video are cut to it; those left empty are ignored.
     """
     own: list[Rep] = []
     for boundaries in drawn:
@@ -96,6 +97,7 @@ def apply_boundaries(
         bottom = boundaries.bottom
         if bottom is None or not start <= bottom < end:
             bottom = _lowest(signals.height, start, end)
+        own = [rep for rep in own if overlap(rep.start, rep.end, start, end) < _MATCH_IOU]
         own.append(replace(_rep(pose, signals, (start, bottom, end), partial=False), drawn=True))
     kept = [rep for rep in found if not any(_replaces(person, rep) for person in own)]
     return sorted([*kept, *own], key=lambda rep: (rep.start, rep.bottom))

@@ -228,6 +228,16 @@ def test_one_correction_may_join_two_detections_or_add_a_rep(two):
     assert [r.drawn for r in added] == [False, True]
 
 
+def test_of_two_corrections_of_the_same_rep_the_last_counts(two):
+    pose, signals, found, (truth, _) = two
+    first, second = Boundaries(*truth), Boundaries(truth[0] + 3, None, truth[2] + 3)
+    corrected = reps.apply_boundaries(found, [first, second], signals, pose)
+    assert [(r.start, r.end, r.drawn) for r in corrected] == [
+        (truth[0] + 3, truth[2] + 3, True),
+        (found[1].start, found[1].end, False),
+    ]
+
+
 def test_corrections_beyond_the_video_are_cut_to_it(two):
     pose, signals, found, truth = two
     outside = Boundaries(len(pose) + 5, None, len(pose) + 50)
