@@ -249,7 +249,7 @@ def annotate_replay(ratings: Path) -> None:
 
 
 @main.command()
-@click.option("--port", default=5151, show_default=True, help="On 127.0.0.1.")
+@click.option("--port", default=5151, show_default=True, help="On 127.0.0.1; the next free one if taken.")
 @click.option("--detach", is_flag=True, help="Leave it running in the background.")
 def app(port: int, detach: bool) -> None:
     """Open the data set in FiftyOne; builds it first where the tables changed.
