@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +53,20 @@ class Probe:
     hidden: bool  # an edit list hides frames
     index: int  # of the video stream
 
-    @property
+    @cached_property
     def interval(self) -> Fraction:
         """Median time between frames, in seconds."""
         gaps = [b - a for a, b in zip(self.times, self.times[1:], strict=False)]
         return statistics.median(gaps) if gaps else Fraction(1, 25)
 
-    @property
+    @cached_property
     def uniform(self) -> bool:
         """Whether all frames are equally long, but for the rounding of their times."""
         slack = self.tick + self.interval / 50
         mean = (self.times[-1] - self.times[0]) / max(1, len(self.times) - 1)
         return all(abs(t - self.times[0] - i * mean) <= slack for i, t in enumerate(self.times))
 
-    @property
+    @cached_property
     def rate(self) -> Fraction:
         """Frames per second of the normalised video: the source's own where it is constant."""
         mean = (self.times[-1] - self.times[0]) / max(1, len(self.times) - 1) or self.interval

@@ -29,7 +29,7 @@ class Listing:
 
 def listing(client: Client, project: int) -> Listing:
     """Ask which annotations there are and when each changed; one request per 500 tasks."""
-    tasks = client.tasks(project, "id,annotations")
+    tasks = client.tasks(project, "id,annotations,updated_at")  # the last is of the annotations, too
     return Listing({t["id"]: {a["id"]: a["updated_at"] for a in t["annotations"]} for t in tasks})
 
 
