@@ -83,6 +83,9 @@ def declare(dataset: Any) -> None:
     dataset.add_sample_field(
         "embedding", fo.VectorField, description="the repetition as the predictor sees it"
     )
+    dataset.add_sample_field(
+        "reasons", fo.ListField, subfield=fo.StringField, description="each error's probability, and why"
+    )
     dataset.add_sample_field("predictor", fo.StringField, description="who predicts: rules or which model")
     dataset.add_frame_field("pose", fo.EmbeddedDocumentField, embedded_doc_type=fo.Keypoints)
 
@@ -222,6 +225,8 @@ def set_fields(
         "predictor", [next((r["predictor"] for r in predicted.get(rep, [])), None) for rep in reps]
     )
 
+    dataset.set_values("reasons", [[_reason(row) for row in predicted.get(rep, [])] for rep in reps])
+
     labelled = _by_rep(labels, order)
     for field, value in zip(LABELS, ("present", "absent", "unknown"), strict=True):
         dataset.set_values(field, [_labelled(labelled.get(rep, []), value) for rep in reps])
@@ -265,6 +270,12 @@ def _predicted(rows: list[dict[str, Any]], present: bool | None) -> Any:
             if row["present"] is present
         ]
     )
+
+
+def _reason(row: Mapping[str, Any]) -> str:
+    """Return one prediction as a line to read: `hips_sagging 0.91: hips 14° below the line`."""
+    sure = "" if row["probability"] is None else f" {row['probability']:.2f}"
+    return f"{row['error']}{sure}: {row['reason']}"
 
 
 def _labelled(rows: list[dict[str, Any]], value: str) -> Any:

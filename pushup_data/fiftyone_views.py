@@ -89,7 +89,11 @@ _SIDEBAR: tuple[tuple[str, list[str], bool], ...] = (
     ("tags", [], True),
     ("labels", [*fiftyone_samples.LABELS, *fiftyone_samples.PREDICTIONS, "phases"], True),
     ("frame labels", ["frames.pose"], True),
-    ("what to look at", ["queued", "uncertainty", "disagreement", "label_conflict", "flags", "usable"], True),
+    (
+        "what to look at",
+        ["reasons", "queued", "uncertainty", "disagreement", "label_conflict", "flags", "usable"],
+        True,
+    ),
     ("whose and where", ["subject", "split", "view", "support", "original_name", "number", "partial"], True),
     ("other", ["rep_id", "video_id", "predictor", "labelled", "simulated", "embedding"], False),
     ("metadata", ["id", "filepath", "created_at", "last_modified_at"], False),

@@ -40,7 +40,7 @@ class Entry(BaseModel):
     answer: dict[str, Value]  # per error: what the annotator said
     note: str
     blind: bool  # nothing was pre-ticked
-    shown: dict[str, Any] | None  # the prediction shown: model_version and what was ticked
+    shown: dict[str, Any] | None  # what was shown first: predictor and what was ticked
     taxonomy: int  # version of the labeling rules
     result: list[dict[str, Any]]  # Label Studio's own JSON, verbatim
 

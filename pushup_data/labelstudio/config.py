@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from pushup_data.taxonomy import Taxonomy, Value
 
 # Beside the digits of the errors: one row of keys below them.
 _UNSURE_KEYS = "qwertyuio"
 NOT_USABLE = "not_usable"
-# A prediction may not be without a version: Label Studio's task list breaks on null.
-BLIND = "blind"
+# Every prediction's version. Label Studio fills in only those of the version that the project names, and
+# its task list breaks on null; who predicted stands in the task's `shown`.
+VERSION = "pushup-data"
+BLIND = "blind"  # `shown` of a task without the machine's opinion
 
 Result = list[dict[str, Any]]
 
@@ -34,29 +36,35 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
     lines = [
         '<View style="display:flex;gap:16px;align-items:flex-start">',
         '  <View style="flex:1 1 0;min-width:0;overflow:hidden">',
-        '    <Video name="video" value="$video" frameRate="$fps" height="380" timelineHeight="40"'
-        ' minPlaybackSpeed="0.25"/>',
+        # Not the Video tag: that one waits for a click and cannot repeat. This plays and repeats by itself.
+        '    <HyperText name="clip" value="$player" inline="true"/>',
         '    <Text name="reasons" value="$reasons"/>',
         "  </View>",
         '  <View style="flex:0 0 340px">',
-        '    <Header size="5" value="What is wrong? Nothing ticked means a good repetition."/>',
-        '    <Choices name="errors" toName="video" choice="multiple">',
+        '    <Header size="5" value="What is wrong? Nothing ticked: a good repetition."/>',
+        '    <Choices name="errors" toName="clip" choice="multiple">',
         *(f"      {line}" for line in [*errors, *old]),
         "    </Choices>",
         '    <Header size="5" value="Can\'t tell from this video:"/>',
-        '    <Choices name="unsure" toName="video" choice="multiple" layout="inline">',
+        '    <Choices name="unsure" toName="clip" choice="multiple" layout="inline">',
         *(f"      {line}" for line in [*unsure, *old]),
         "    </Choices>",
-        '    <Choices name="usable" toName="video" choice="multiple">',
-        f'      <Choice value="{NOT_USABLE}" hotkey="x"'
-        ' html="Not usable: no push-up, bad cut, several people"/>',
+        '    <Choices name="usable" toName="clip" choice="multiple">',
+        f'      <Choice value="{NOT_USABLE}" html="Not usable" hotkey="x"'
+        ' hint="No push-up, badly cut, or several people and not clear who is meant"/>',
         "    </Choices>",
-        '    <TextArea name="note" toName="video" rows="1" maxSubmissions="1" editable="true"'
+        '    <TextArea name="note" toName="clip" rows="1" maxSubmissions="1" editable="true"'
         ' placeholder="Note"/>',
         "  </View>",
         "</View>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def player(address: str) -> str:
+    """Return the HTML that plays a clip silently, again and again, with the browser's own controls."""
+    style = "width:100%;max-height:480px;background:#000"
+    return f'<video src="{escape(address)}" style="{style}" autoplay loop muted playsinline controls></video>'
 
 
 def choices(config: str) -> set[str]:
@@ -68,7 +76,7 @@ def ticked(errors: Sequence[str], unsure: Sequence[str], *, usable: bool = True)
     """Return Label Studio's JSON of these boxes being ticked; no region for none."""
     groups = (("errors", errors), ("unsure", unsure), ("usable", [] if usable else [NOT_USABLE]))
     return [
-        {"from_name": name, "to_name": "video", "type": "choices", "value": {"choices": list(values)}}
+        {"from_name": name, "to_name": "clip", "type": "choices", "value": {"choices": list(values)}}
         for name, values in groups
         if values
     ]
@@ -77,7 +85,7 @@ def ticked(errors: Sequence[str], unsure: Sequence[str], *, usable: bool = True)
 def written(text: str) -> Result:
     """Return Label Studio's JSON of a note; none for no text."""
     value = {"text": [text]}
-    return [{"from_name": "note", "to_name": "video", "type": "textarea", "value": value}] if text else []
+    return [{"from_name": "note", "to_name": "clip", "type": "textarea", "value": value}] if text else []
 
 
 def boxes(result: Result, name: str) -> list[str]:

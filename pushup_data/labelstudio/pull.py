@@ -1,6 +1,6 @@
 """From Label Studio to the ledger: what is new since the last pull, skips and deletions included."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,11 +73,10 @@ def news(
 def _entry(annotation: Json, task: Json, server: str, project: int, taxonomy: Taxonomy) -> Entry | None:
     """Return an annotation in the ledger's terms; None of a task that is not one of ours."""
     data = task["data"]
-    if "ext_id" not in data:
+    if "ext_id" not in data or "shown" not in data:
         return None
     result = annotation["result"]
     usable, values = config.answer(result, data["view"], taxonomy)
-    shown = _shown(annotation, task["predictions"])
     by = annotation["completed_by"]
     mail = by["email"] if isinstance(by, dict) else str(by)
     return Entry(
@@ -100,22 +99,22 @@ def _entry(annotation: Json, task: Json, server: str, project: int, taxonomy: Ta
         usable=usable,
         answer=values,
         note=config.note(result),
-        blind=not shown or shown["model_version"] == config.BLIND,
-        shown=shown,
+        blind=data["shown"] == config.BLIND,
+        shown=_shown(annotation, task),
         taxonomy=data["taxonomy"],
         result=result,
     )
 
 
-def _shown(annotation: Json, predictions: Iterable[Json]) -> Json | None:
-    """Return which prediction the annotator began from."""
-    by_id = {p["id"]: p for p in predictions}
-    chosen = by_id.get(annotation["parent_prediction"]) or next(iter(by_id.values()), None)
-    if chosen is None:
+def _shown(annotation: Json, task: Json) -> Json | None:
+    """Return what the annotator began from; None for a blind task."""
+    if task["data"]["shown"] == config.BLIND:
         return None
-    result = chosen["result"]
+    predictions = {p["id"]: p for p in task["predictions"]}
+    began = predictions.get(annotation["parent_prediction"]) or next(iter(predictions.values()), None)
+    result = began["result"] if began else []
     return {
-        "model_version": chosen["model_version"],
+        "predictor": task["data"]["shown"],
         "errors": config.boxes(result, "errors"),
         "unsure": config.boxes(result, "unsure"),
     }

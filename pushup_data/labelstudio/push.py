@@ -82,6 +82,8 @@ def sync(
         client.delete_task(task["id"])
     new = [_with_video(client, number, workspace, task) for task in todo[len(keep) :]]
     made = client.import_tasks(number, [{k: v for k, v in t.items() if k != "clip"} for t in new])
+    if project["model_version"] != config.VERSION and tasks:
+        client.update_project(number, {"model_version": config.VERSION})  # refused before a prediction has it
     ids = dict(zip([t["data"]["ext_id"] for t in todo], [*keep, *made], strict=True)) | touched
     places = {t["data"]["ext_id"]: ids[t["data"]["ext_id"]] for t in tasks}
     return Pushed(number, places, len(made), len(drop), len(keep))
@@ -109,14 +111,14 @@ def _touched(task: Json) -> bool:
 
 def _task(rep: Mapping[str, Any], said: Mapping[str, Json], known: Taxonomy) -> Json:
     reasons, errors, unsure = " ", [], []
-    version, score = config.BLIND, 0.0
+    shown, score = config.BLIND, 0.0
     told = [said[e.id] for e in known.errors if e.id in said]
     if not rep["blind"] and told:
         errors = [row["error"] for row in told if row["present"]]
         unsure = [row["error"] for row in told if row["probability"] is None]
         reasons = "\n".join(f"{known[row['error']].title}: {row['reason']}" for row in told if row["present"])
         reasons = reasons or "The machine sees nothing wrong."
-        version = "+".join(sorted({row["predictor"] for row in told}))
+        shown = "+".join(sorted({row["predictor"] for row in told}))
         sure = [abs(row["probability"] - 0.5) * 2 for row in told if row["probability"] is not None]
         score = round(min(sure, default=0.0), 4)
     data: Json = {
@@ -130,10 +132,11 @@ def _task(rep: Mapping[str, Any], said: Mapping[str, Json], known: Taxonomy) -> 
         "number": rep["number"],
         "taxonomy": known.version,
         "reasons": reasons,
+        "shown": shown,
     }
-    prediction = {"model_version": version, "score": score, "result": config.ticked(errors, unsure)}
-    shown = json.dumps([data, prediction], sort_keys=True)
-    data["key"] = hashlib.sha256(shown.encode()).hexdigest()[:16]
+    prediction = {"model_version": config.VERSION, "score": score, "result": config.ticked(errors, unsure)}
+    content = json.dumps([data, prediction], sort_keys=True)
+    data["key"] = hashlib.sha256(content.encode()).hexdigest()[:16]
     return {"data": data, "predictions": [prediction], "clip": rep["clip"]}
 
 
@@ -173,4 +176,4 @@ def _with_video(client: Client, project: int, workspace: Workspace, task: Json) 
         address = f"/data/local-files/?d={workspace.loops.name}/{name}"
     else:
         address = client.upload(project, name, (workspace.loops / name).read_bytes())
-    return {**task, "data": {**task["data"], "video": address}}
+    return {**task, "data": {**task["data"], "player": config.player(address)}}
