@@ -131,6 +131,11 @@ def test_predictions_have_every_opinion_under_their_verdict(built):
         assert (label.reason, label.rule_probability) == (row["reason"], row["rule_probability"])
         assert label.model_probability == row["model_probability"]
     assert set(load(built).values("predictor")) == {"candidate"}
+    assert load(built).first().reasons == [
+        "hips_sagging 0.80: hips_sagging measured",
+        "shallow_depth 0.20: shallow_depth measured",
+        "elbows_flared: cannot be seen from this side",
+    ]
 
 
 def test_labels_keep_present_absent_and_unknown_apart(built):
