@@ -1,0 +1,36 @@
+"""One Label Studio for all tests that need one: its first start takes a minute."""
+
+import itertools
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from pushup_data import scaffold
+from pushup_data.labelstudio import server
+from pushup_data.params import Params
+from pushup_data.workspace import Workspace
+
+_titles = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, default_params: Params) -> Iterator[Workspace]:
+    """A workspace whose Label Studio is up."""
+    root = tmp_path_factory.mktemp("served") / "workspace"
+    scaffold.init(root)
+    workspace = Workspace(root)
+    server.start(workspace, default_params.labelstudio.model_copy(update={"port": 18200}))
+    yield workspace
+    server.stop(workspace)
+
+
+@pytest.fixture
+def project(served: Workspace, default_params: Params) -> Params:
+    """Settings with a project title of its own; what earlier tests pulled and pushed is gone."""
+    for path in (served.annotations, served.receipt, served.server, served.boundaries):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    settings = default_params.labelstudio.model_copy(
+        update={"title": f"project {next(_titles)}", "overlap": 2}
+    )
+    return default_params.model_copy(update={"labelstudio": settings})
