@@ -36,9 +36,9 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
     lines = [
         '<View style="display:flex;gap:16px;align-items:flex-start">',
         '  <View style="flex:1 1 0;min-width:0;overflow:hidden">',
-        # Not the Video tag: that one waits for a click and cannot repeat. This plays and repeats by itself.
+        # Not the Video tag: that one waits for a click and cannot repeat; this plays and repeats by itself.
+        # One data key only: with more, Label Studio takes no uploads.
         '    <HyperText name="clip" value="$player" inline="true"/>',
-        '    <Text name="reasons" value="$reasons"/>',
         "  </View>",
         '  <View style="flex:0 0 340px">',
         '    <Header size="5" value="What is wrong? Nothing ticked: a good repetition."/>',
@@ -61,10 +61,13 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
-def player(address: str) -> str:
-    """Return the HTML that plays a clip silently, again and again, with the browser's own controls."""
+def player(address: str, reasons: Sequence[str]) -> str:
+    """Return the HTML that plays a clip silently, again and again, above what the machine has to say."""
     style = "width:100%;max-height:480px;background:#000"
-    return f'<video src="{escape(address)}" style="{style}" autoplay loop muted playsinline controls></video>'
+    video = (
+        f'<video src="{escape(address)}" style="{style}" autoplay loop muted playsinline controls></video>'
+    )
+    return video + "".join(f"<p>{escape(reason)}</p>" for reason in reasons)
 
 
 def choices(config: str) -> set[str]:

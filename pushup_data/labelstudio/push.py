@@ -110,14 +110,14 @@ def _touched(task: Json) -> bool:
 
 
 def _task(rep: Mapping[str, Any], said: Mapping[str, Json], known: Taxonomy) -> Json:
-    reasons, errors, unsure = " ", [], []
+    reasons, errors, unsure = [], [], []
     shown, score = config.BLIND, 0.0
     told = [said[e.id] for e in known.errors if e.id in said]
     if not rep["blind"] and told:
         errors = [row["error"] for row in told if row["present"]]
         unsure = [row["error"] for row in told if row["probability"] is None]
-        reasons = "\n".join(f"{known[row['error']].title}: {row['reason']}" for row in told if row["present"])
-        reasons = reasons or "The machine sees nothing wrong."
+        reasons = [f"{known[row['error']].title}: {row['reason']}" for row in told if row["present"]]
+        reasons = reasons or ["The machine sees nothing wrong."]
         shown = "+".join(sorted({row["predictor"] for row in told}))
         sure = [abs(row["probability"] - 0.5) * 2 for row in told if row["probability"] is not None]
         score = round(min(sure, default=0.0), 4)
@@ -176,4 +176,4 @@ def _with_video(client: Client, project: int, workspace: Workspace, task: Json) 
         address = f"/data/local-files/?d={workspace.loops.name}/{name}"
     else:
         address = client.upload(project, name, (workspace.loops / name).read_bytes())
-    return {**task, "data": {**task["data"], "player": config.player(address)}}
+    return {**task, "data": {**task["data"], "player": config.player(address, task["data"]["reasons"])}}

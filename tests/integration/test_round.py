@@ -105,7 +105,7 @@ def test_round_2_has_labels_a_model_and_the_next_queue(looped, real_data, monkey
     assert len(predictions) == len(reps) * len(names)
     model = json.loads((looped.candidate / "model.json").read_text())
     assert model["trained"]
-    assert (looped.candidate / "model.safetensors").exists()
+    assert (looped.candidate / "weights.safetensors").exists()
     assert predictions["model_probability"].is_not_null().any()
 
     assignments = read(tables.ASSIGNMENTS, looped.assignments)
