@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from pushup_data import scaffold
 from pushup_data.labelstudio import server
@@ -12,6 +13,19 @@ from pushup_data.params import Params
 from pushup_data.workspace import Workspace
 
 _titles = itertools.count(1)
+_FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, the system's own."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium: run `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=_FLAGS.split())
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")
