@@ -23,21 +23,21 @@ def test_every_stage_succeeds_on_nothing(served, default_params, tmp_path, monke
 
     ran = re.findall(r"Running stage '(\w+)'", demo.repro(workspace, capture=True))
     assert sorted(ran) == sorted(STAGES)
-    written = {
-        tables.VIDEOS: workspace.videos,
-        tables.QUARANTINE: workspace.quarantine,
-        tables.QUALITY: workspace.quality,
-        tables.BOUNDARIES: workspace.boundaries,
-        tables.REPS: workspace.reps,
-        tables.RULES: workspace.rules,
-        tables.LABELS: workspace.labels,
-        tables.ASSIGNMENTS: workspace.assignments,
-        tables.PREDICTIONS: workspace.predictions,
-        tables.EMBEDDINGS: workspace.embeddings,
-        tables.QUEUE: workspace.queue,
-        tables.SAMPLES: workspace.samples,
-    }
-    for table, path in written.items():
+    written = [
+        (tables.VIDEOS, workspace.videos),
+        (tables.QUARANTINE, workspace.quarantine),
+        (tables.QUALITY, workspace.quality),
+        (tables.BOUNDARIES, workspace.boundaries),
+        (tables.REPS, workspace.reps),
+        (tables.RULES, workspace.rules),
+        (tables.LABELS, workspace.labels),
+        (tables.ASSIGNMENTS, workspace.assignments),
+        (tables.PREDICTIONS, workspace.predictions),
+        (tables.EMBEDDINGS, workspace.embeddings),
+        (tables.QUEUE, workspace.queue),
+        (tables.SAMPLES, workspace.samples),
+    ]
+    for table, path in written:
         assert tables.read(table, path).is_empty(), path
     assert "put push-up videos into data/raw" in progress.report(workspace, default_params)
     assert re.findall(r"Running stage '(\w+)'", demo.repro(workspace, capture=True)) == ["pull"]
