@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from pushup_data import ledger, tables, taxonomy
+from pushup_data import ledger, tables
 from pushup_data.labelstudio import server
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
@@ -122,8 +122,12 @@ def _model(workspace: Workspace) -> str:
 
 
 def _metrics(workspace: Workspace) -> str:
+    """Return the macro figures of the last evaluation, by split and predictor."""
     found = _json(workspace.metrics / "evaluation.json")
-    if not found:
-        return "none yet"
-    names = taxonomy.load(workspace.taxonomy).ids
-    return f"metrics/evaluation.json ({len(names)} errors); `dvc metrics show`"
+    said = []
+    for split in ("val", "test"):
+        for predictor, macro in found.get(split, {}).get("macro", {}).items():
+            if macro.get("f1") is not None:
+                figures = f"F1 {macro['f1']:.2f}, AP {macro['ap']:.2f}"
+                said.append(f"{split} {predictor} {figures} over {macro['errors']} errors")
+    return "; ".join(said) or "none yet: no labelled rep of a val or test subject shows an error"

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from pushup_data import ledger, progress, tables
@@ -53,3 +55,13 @@ def test_what_is_annotated_no_longer_waits(workspace):
     assert progress.survey(workspace).waiting == 1
     ledger.append(workspace.annotations, [entry(1, "deleted", rep_id="abc-f0")])
     assert progress.survey(workspace).waiting == 2
+
+
+def test_the_last_metrics_are_said(workspace, default_params):
+    workspace.metrics.mkdir()
+    macro = {"rules": {"errors": 2, "f1": 0.8, "ap": 0.9}, "candidate": {"errors": 0, "f1": None, "ap": None}}
+    evaluation = {"val": {"macro": {}}, "test": {"macro": macro}}
+    (workspace.metrics / "evaluation.json").write_text(json.dumps(evaluation))
+    report = progress.report(workspace, default_params)
+    assert "test rules F1 0.80, AP 0.90 over 2 errors" in report
+    assert "candidate" not in report
