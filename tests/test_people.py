@@ -24,11 +24,14 @@ def person(frame=0, *, pose=POSE, scale=1.0, x=0.0, y=0.0):
 
 def path(frames, **changes):
     pose = changes.get("pose", POSE)
-    return {i: person(i % len(pose), **changes) for i in range(frames)}
+    made = people.Path()
+    for i in range(frames):
+        made.add(i, person(i % len(pose), **changes))
+    return made
 
 
 def shoulders_x(found):
-    return float(np.median([p.image[11:13, 0].mean() for p in found.values()]))
+    return float(np.median(found.image[:, 11:13, 0]))
 
 
 def test_a_second_body_on_the_first_one_is_nobody():
@@ -72,10 +75,10 @@ def test_the_one_who_moves_is_chosen(order):
 
 
 def test_who_walks_about_upright_is_not_chosen():
-    standing = path(20, scale=0.45, x=0.5)
-    for i, p in standing.items():
-        p.image[:, 1] += 0.02 * i
-        p.world[:] = p.world[:, [1, 0, 2]]  # the trunk points up
+    standing = people.Path()
+    for i in range(20):
+        up = person(0, scale=0.45, x=0.5, y=0.02 * i)
+        standing.add(i, Person(up.image, up.world[:, [1, 0, 2]], ASPECT))  # the trunk points up
     moving = path(20, scale=0.45)
     found, sure = people.choose([standing, moving], 20)
     assert sure
@@ -95,7 +98,21 @@ def test_one_person_followed_twice_is_one():
     found, sure = people.choose([path(20, scale=0.5), path(18, scale=0.5, x=0.005)], 20)
     assert sure
     assert len(found) == 20
-    assert people.choose([{}, {}], 20) == ({}, True)
+    nobody, sure = people.choose([people.Path(), people.Path()], 20)
+    assert (len(nobody), sure) == (0, True)
+
+
+@given(st.lists(st.integers(0, 5000), unique=True, max_size=3000).map(sorted))
+def test_a_path_holds_what_was_put_in(frames):
+    made = people.Path()
+    for frame in frames:
+        made.add(frame, person(frame % len(POSE)))
+    assert len(made) == len(frames)
+    assert made.frames.tolist() == frames
+    assert made.image.shape == (len(frames), 33, 5)
+    for at in {0, len(frames) // 2, len(frames) - 1} if frames else ():
+        assert np.array_equal(made.image[at], person(frames[at] % len(POSE)).image)
+        assert np.array_equal(made.world[at], person(frames[at] % len(POSE)).world)
 
 
 @given(

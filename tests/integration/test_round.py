@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from pushup_data import demo, ledger, params, progress, scaffold, tables, taxonomy
+from pushup_data.errors import PushupDataError
 from pushup_data.labelstudio import replay, server
 from pushup_data.workspace import Workspace
 
@@ -162,23 +163,33 @@ def test_one_new_video_costs_one_video(looped, real_data):
     assert grown.join(assigned, on=["subject", "split", "reason"], how="semi").equals(assigned)
 
 
-def test_a_fresh_clone_loses_no_label(looped, tmp_path):
-    run = lambda *command, cwd: subprocess.run(command, cwd=cwd, check=True, capture_output=True)  # noqa: E731
+def test_a_fresh_clone_loses_no_label(looped, tmp_path, monkeypatch):
+    def run(*command, cwd):
+        return subprocess.run(command, cwd=cwd, check=True, capture_output=True)
+
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
     run("git", "add", "-A", cwd=looped.root)
     run("git", *identity, "commit", "-qm", "round", cwd=looped.root)
     clone = Workspace(tmp_path / "clone")
     run("git", "clone", "-q", str(looped.root), str(clone.root), cwd=tmp_path)
-    assert contents(clone.annotations).values() != []
+    scaffold.init(clone.root)
     assert ledger.read(clone.annotations) == ledger.read(looped.annotations)
     for clip in looped.raw.iterdir():
         if clip.name != ".gitkeep":
             shutil.copyfile(clip, clone.raw / clip.name)
-    # The pull of a clone needs the same server; everything up to the labels can be made without asking it.
-    scaffold.init(clone.root)
-    for stage in ("ingest", "pose", "reps", "labels"):
-        demo.repro(clone, "--single-item", "--force", stage)
+
+    # The clone works with another project: whether its labels go on without theirs is for people to say.
+    access = server.access(looped, params.load(looped.params).labelstudio)
+    monkeypatch.setenv("LABEL_STUDIO_URL", access.url)
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", access.token)
+    demo.configure(clone, labelstudio={"title": "the clone's"})
+    with pytest.raises(PushupDataError, match="--new-project"):
+        demo.repro(clone, capture=True)
+    run(str(Path(sys.executable).parent / "pushup-data"), "pull", "--new-project", cwd=clone.root)
+    demo.repro(clone, capture=True)
     assert read(tables.LABELS, clone.labels).equals(read(tables.LABELS, looped.labels))
+    assert read(tables.ASSIGNMENTS, clone.assignments).equals(read(tables.ASSIGNMENTS, looped.assignments))
+    assert ran(demo.repro(clone, capture=True)) == ["pull"]
 
 
 def test_a_killed_round_resumes(tmp_path, real_data):
