@@ -1,15 +1,16 @@
 """Several people in one picture: tell them apart, say where each is, and choose the one who does push-ups."""
 
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pushup_data.landmarks import INDEX
+from pushup_data.tables import LANDMARKS
 
 Floats = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in shares of the picture
-Path = dict[int, "Person"]  # one person by frame
 
 _CORE = [
     INDEX[f"{side}_{limb}"] for side in ("left", "right") for limb in ("shoulder", "elbow", "hip", "knee")
@@ -17,6 +18,7 @@ _CORE = [
 _SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
 _HIPS = [INDEX["left_hip"], INDEX["right_hip"]]
 
+_BLOCK = 1024  # frames
 _INSIDE = 0.5  # a further person has at least this share of landmarks inside the picture
 _SAME = 0.5  # boxes that share this much of the smaller one show one person
 _COINCIDE = 0.3  # paths nearer than this, in shares of the person's size, are one person's
@@ -41,16 +43,6 @@ class Person:
         right, bottom = self.image[:, :2].max(axis=0)
         return float(left), float(top), float(right), float(bottom)
 
-    def size(self) -> float:
-        """Return the box's diagonal, in shares of the picture's height."""
-        left, top, right, bottom = self.box()
-        return float(np.hypot((right - left) * self.aspect, bottom - top))
-
-    def distance(self, other: "Person") -> float:
-        """Return the mean distance of shoulders, elbows, hips and knees, in shares of this one's size."""
-        difference = (self.image[_CORE, :2] - other.image[_CORE, :2]) * [self.aspect, 1.0]
-        return float(np.linalg.norm(difference, axis=1).mean()) / max(self.size(), 1e-6)
-
     def inside(self) -> float:
         """Return the share of landmarks inside the picture."""
         xy = self.image[:, :2]
@@ -64,6 +56,72 @@ class Person:
         image[:, 1] = top + image[:, 1] * (bottom - top)
         image[:, 2] *= right - left  # depth is in shares of the width
         return Person(image, self.world, aspect)
+
+
+class Path:
+    """One person through a video.
+
+    The landmarks are kept in blocks. A small array of its own for each frame would end up between a
+    decoder's large ones and keep their memory from being given back: hundreds of megabytes in half an hour.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = array("l")
+        self._blocks: list[Floats] = []  # (_BLOCK, 33, 8): image and world side by side
+        self.aspect = 1.0
+
+    def add(self, frame: int, person: Person) -> None:
+        """Note where the person is in a frame; frames come in order."""
+        at = len(self) % _BLOCK
+        if at == 0:
+            self._blocks.append(np.empty((_BLOCK, LANDMARKS, 8), dtype=np.float32))
+        self._blocks[-1][at, :, :5] = person.image
+        self._blocks[-1][at, :, 5:] = person.world
+        self._numbers.append(frame)
+        self.aspect = person.aspect
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def frames(self) -> npt.NDArray[np.int64]:
+        """Return the (N,) frames in which the person is found."""
+        return np.array(self._numbers, dtype=np.int64)
+
+    @property
+    def image(self) -> Floats:
+        """Return (N, 33, 5), as of Person."""
+        return self._all()[..., :5]
+
+    @property
+    def world(self) -> Floats:
+        """Return (N, 33, 3), as of Person."""
+        return self._all()[..., 5:]
+
+    def size(self) -> float:
+        """Return the median size, in shares of the picture's height."""
+        xy = self.image[..., :2] * np.array([self.aspect, 1.0], dtype=np.float32)
+        return float(np.median(np.linalg.norm(xy.max(axis=1) - xy.min(axis=1), axis=1)))
+
+    def score(self, frames: int) -> float:
+        """Return how much this looks like push-ups: shoulders' travel x share of frames seen lying."""
+        low, high = np.percentile(self.image[:, _SHOULDERS, 1].mean(axis=1), [5, 95])
+        trunk = self.world[:, _SHOULDERS].mean(axis=1) - self.world[:, _HIPS].mean(axis=1)
+        lying = np.abs(trunk[:, 1]) < _UPRIGHT * np.linalg.norm(trunk, axis=1)
+        return float((high - low) / max(self.size(), 1e-6) * lying.sum() / max(frames, 1))
+
+    def apart(self, other: "Path") -> float:
+        """Return the median distance over common frames, in shares of this one's size; infinite if none."""
+        _, mine, theirs = np.intersect1d(self.frames, other.frames, assume_unique=True, return_indices=True)
+        if not len(mine):
+            return float("inf")
+        difference = self.image[mine][:, _CORE, :2] - other.image[theirs][:, _CORE, :2]
+        lengths = np.linalg.norm(difference * np.array([self.aspect, 1.0], dtype=np.float32), axis=2)
+        return float(np.median(lengths.mean(axis=1))) / max(self.size(), 1e-6)
+
+    def _all(self) -> Floats:
+        blocks = self._blocks or [np.empty((0, LANDMARKS, 8), dtype=np.float32)]
+        return np.concatenate(blocks)[: len(self)]
 
 
 def distinct(persons: list[Person]) -> list[Person]:
@@ -102,40 +160,21 @@ def regions(samples: list[list[Person]]) -> list[Box]:
 
 
 def choose(paths: list[Path], frames: int) -> tuple[Path, bool]:
-    """Return the path of the one who does push-ups, and whether that is beyond doubt.
+    """Return the path of the one who does push-ups in a video of `frames`, and whether that is beyond doubt.
 
     It is the one whose shoulders go up and down the most, relative to their own size, while the trunk is
     not upright. Where two do alike it is the larger, hence nearer one.
     """
     people: list[Path] = []
     for path in sorted(paths, key=len, reverse=True):
-        if path and all(_apart(path, other) > _COINCIDE for other in people):
+        if len(path) and all(path.apart(other) > _COINCIDE for other in people):
             people.append(path)
     if not people:
-        return {}, True
-    scores = [_score(path, frames) for path in people]
+        return Path(), True
+    scores = [path.score(frames) for path in people]
     alike = [path for path, score in zip(people, scores, strict=True) if score >= _ALIKE * max(scores)]
-    alike.sort(key=_size, reverse=True)
-    return alike[0], len(alike) == 1 or _size(alike[0]) >= _LARGER * _size(alike[1])
-
-
-def _score(path: Path, frames: int) -> float:
-    """Return how much this looks like push-ups: shoulders' travel x share of frames seen, and seen lying."""
-    shoulders = np.array([p.image[_SHOULDERS, 1].mean() for p in path.values()])
-    low, high = np.percentile(shoulders, [5, 95])
-    trunk = np.array([p.world[_SHOULDERS].mean(axis=0) - p.world[_HIPS].mean(axis=0) for p in path.values()])
-    lying = np.abs(trunk[:, 1]) < _UPRIGHT * np.linalg.norm(trunk, axis=1)
-    return float((high - low) / _size(path) * lying.sum() / max(frames, 1))
-
-
-def _size(path: Path) -> float:
-    return float(np.median([p.size() for p in path.values()]))
-
-
-def _apart(path: Path, other: Path) -> float:
-    """Return the median distance of two paths over their common frames; infinite where they have none."""
-    common = sorted(path.keys() & other.keys())
-    return float(np.median([path[i].distance(other[i]) for i in common])) if common else float("inf")
+    alike.sort(key=Path.size, reverse=True)
+    return alike[0], len(alike) == 1 or alike[0].size() >= _LARGER * alike[1].size()
 
 
 def _typical(boxes: dict[int, Box]) -> Box:

@@ -2,6 +2,7 @@
 
 import math
 import os
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -59,21 +60,21 @@ def track(video: Path, model: Path, settings: params.Pose) -> Track:
                 path, sure = people.choose(paths, len(light))
             else:
                 path = max(path, paths[0], key=len)
-    return Track(_table(path, light), max(len(places), 1) if path else 0, sure)
+    return Track(_table(path, light), max(len(places), 1) if len(path) else 0, sure)
 
 
 def _first_pass(
     video: Path, model: Path, settings: params.Pose
 ) -> tuple[people.Path, npt.NDArray[np.float32], list[list[Person]]]:
     """Return one person by frame, (T, 2) luma and sharpness, and everybody in the sampled frames."""
-    path: people.Path = {}
-    light: list[tuple[float, float]] = []
+    path = people.Path()
+    light = array("f")
     samples: list[list[Person]] = []
     with _landmarker(model, settings) as follow, _landmarker(model, settings, still=True) as look:
         for i, milliseconds, picture, total in _frames(video):
             if persons := _detect(follow.detect_for_video, picture, milliseconds):
-                path[i] = persons[0]
-            light.append(_light(picture))
+                path.add(i, persons[0])
+            light.extend(_light(picture))
             if i in _sampled(total):
                 samples.append(people.distinct(_look_closely(look, picture)))
     return path, np.array(light, dtype=np.float32).reshape(-1, 2), samples
@@ -83,13 +84,13 @@ def _second_pass(
     video: Path, model: Path, settings: params.Pose, places: list[people.Box]
 ) -> list[people.Path]:
     """Follow the person in each place; return them by frame, as seen in the whole picture."""
-    paths: list[people.Path] = [{} for _ in places]
+    paths = [people.Path() for _ in places]
     with ExitStack() as stack:
         followers = [stack.enter_context(_landmarker(model, settings)) for _ in places]
         for i, milliseconds, picture, _ in _frames(video):
             for path, follow, place in zip(paths, followers, places, strict=True):
                 if persons := _detect(follow.detect_for_video, picture, milliseconds, place=place):
-                    path[i] = persons[0]
+                    path.add(i, persons[0])
     return paths
 
 
@@ -197,8 +198,7 @@ def _table(path: people.Path, light: npt.NDArray[np.float32]) -> pl.DataFrame:
     image = np.full((frames, tables.LANDMARKS, 5), np.nan, dtype=np.float32)
     world = np.full((frames, tables.LANDMARKS, 3), np.nan, dtype=np.float32)
     detected = np.zeros(frames, dtype=bool)
-    for i, person in path.items():
-        image[i], world[i], detected[i] = person.image, person.world, True
+    image[path.frames], world[path.frames], detected[path.frames] = path.image, path.world, True
     columns = {
         "frame": np.arange(frames, dtype=np.int32),
         "detected": detected,

@@ -51,8 +51,6 @@ def run(
     if not jobs:
         return
     workers = min(processes or cores(), len(jobs))
-    # Else glibc gives each of MediaPipe's threads a heap of its own, and workers grow with every video.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     with ProcessPool(max_workers=workers, context=_context()) as pool:
         futures = [pool.schedule(function, args=(job,), timeout=time_limit_s) for job in jobs]
         try:
