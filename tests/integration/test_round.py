@@ -122,6 +122,40 @@ def test_round_2_has_labels_a_model_and_the_next_queue(looped, real_data, monkey
     assert samples["labelled"].sum() > 0
 
 
+SHOWN = """
+import json, os, sys
+from pathlib import Path
+from pushup_data import fiftyone_dataset, mongodb
+from pushup_data.workspace import Workspace
+workspace = Workspace(Path.cwd())
+os.environ.update(fiftyone_dataset.environment(mongodb.start(workspace)))
+import fiftyone
+data = fiftyone.load_dataset(fiftyone_dataset.name(workspace))
+views = {name: len(data.load_saved_view(name)) for name in data.list_saved_views()}
+print(json.dumps({"reps": data.values("rep_id"), "views": views, "frames": data.count("frames")}))
+"""
+
+
+def test_fiftyone_shows_the_round(looped):
+    program = str(Path(sys.executable).parent / "pushup-data")
+    try:
+        opened = subprocess.run(
+            [program, "app", "--detach", "--port", "15300"], cwd=looped.root, check=True, capture_output=True
+        )
+        assert b"http://127.0.0.1:" in opened.stdout
+        asked = subprocess.run(
+            [sys.executable, "-c", SHOWN], cwd=looped.root, check=True, capture_output=True, text=True
+        )
+    finally:
+        subprocess.run([program, "app-stop"], cwd=looped.root, check=True, capture_output=True)
+    found = json.loads(asked.stdout.splitlines()[-1])
+    reps = read(tables.REPS, looped.reps)
+    assert sorted(found["reps"]) == sorted(reps["rep_id"])
+    assert found["frames"] == (reps["clip_end"] - reps["clip_start"]).sum()
+    unlabelled = next(n for name, n in found["views"].items() if "unlabelled" in name)
+    assert unlabelled == len(reps) - read(tables.SAMPLES, looped.samples)["labelled"].sum()
+
+
 def test_status_says_where_the_loop_stands(looped):
     report = progress.report(looped, params.load(looped.params))
     labelled = re.search(r"labelled +(\d+) reps by (\d+) annotations \((\d+) with simulated votes\)", report)

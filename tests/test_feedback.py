@@ -1,0 +1,77 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from pushup_data import feedback
+from pushup_data.cli import main
+from pushup_data.feedback import Cue, Feedback, Spoken
+from tests import sources
+
+
+def spoken(number=1, cues=(), not_judged=None, partial=False):
+    return Spoken(number, 0.4, 2.1, partial, tuple(cues), not_judged or {})
+
+
+SAG = Cue("hips_sagging", "Keep your back straight", 0.93, "hips 6 % of body length below the line")
+HIDDEN = {"asymmetric": "cannot be seen from a side view"}
+
+
+def words(known, *reps, flags=(), view="side"):
+    return feedback.in_words(Feedback("set.mp4", view, "rules", flags, reps), known)
+
+
+def test_it_says_what_to_do_how_sure_it_is_and_what_it_cannot_tell(default_taxonomy):
+    said = words(default_taxonomy, spoken(1, [SAG], HIDDEN), spoken(2, [], HIDDEN)).splitlines()
+    assert said == [
+        "set.mp4: 2 repetitions, seen from the side (judged by: rules)",
+        "rep 1   0.4-2.1 s  Keep your back straight (93% sure: hips 6 % of body length below the line)",
+        "rep 2   0.4-2.1 s  Well done",
+        "can't tell: asymmetric (cannot be seen from a side view)",
+    ]
+
+
+def test_a_rep_of_which_nothing_can_be_told_is_not_praised(default_taxonomy):
+    nothing = dict.fromkeys(default_taxonomy.ids, "the camera's view is not known")
+    assert "Well done" not in words(default_taxonomy, spoken(1, [], nothing), view="unknown")
+
+
+def test_a_cut_rep_and_a_poor_picture_are_said(default_taxonomy):
+    said = words(default_taxonomy, spoken(partial=True), flags=("too dark",))
+    assert "careful: too dark" in said
+    assert "the video cuts this repetition" in said
+
+
+def test_no_push_up_says_what_to_film(default_taxonomy):
+    assert "film the whole body from the side" in words(default_taxonomy)
+
+
+def test_a_video_without_anybody(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # no workspace: the installation's own settings are used
+    video = sources.numbered(tmp_path / "set.mp4", size="320x240")
+    result = CliRunner().invoke(main, ["feedback", str(video)])
+    assert result.exit_code == 0
+    assert "no push-up found" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("none.mp4", "is not there"), ("text.mp4", "text.mp4: cannot be read")]
+)
+def test_bad_input_is_one_line(tmp_path, monkeypatch, name, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.mp4").write_text("no video")
+    result = CliRunner().invoke(main, ["feedback", name])
+    assert result.exit_code == 1
+    assert result.output.startswith("error: ")
+    assert said in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_a_real_sag_is_heard(real_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["feedback", "--json", str(real_data / "videos" / "c002.mp4")])
+    assert result.exit_code == 0
+    found = json.loads(result.output)
+    assert (found["view"], found["predictor"], len(found["reps"])) == ("side", "rules", 1)
+    assert "Keep your back straight" in [cue["say"] for cue in found["reps"][0]["cues"]]
+    assert "asymmetric" in found["reps"][0]["not_judged"]
