@@ -96,8 +96,11 @@ def test_a_hanging_decoder_loses_one_video(filled, default_params, monkeypatch, 
     ingest.run(filled, default_params.model_copy(update={"ingest": hurried}))
     assert len(videos(filled)) == 4
     assert reasons(filled) == {"v2.mp4": "timeout"}
+    monkeypatch.delenv("IMAGEIO_FFMPEG_EXE")
     left = subprocess.run(["pgrep", "-f", "sleep 987"], capture_output=True, check=False)
     assert not left.stdout
+    ingest.run(filled, default_params)  # with more time it is tried again
+    assert len(videos(filled)) == 5
 
 
 def test_the_manifest_is_kept_and_read_again(filled, default_params, capsys):

@@ -50,7 +50,8 @@ def run(workspace: Workspace, settings: Params, *, accept_removals: bool = False
         name=lambda job: job.source.name,
     ):
         if outcome.error:  # also a crash or a hang: written down, so that it is not tried for ever
-            _write_note(outcome.job, {"reason": outcome.error.reason, "detail": str(outcome.error)})
+            failed = {"reason": outcome.error.reason, "detail": str(outcome.error)}
+            _write_note(outcome.job, {**failed, "limit_s": settings.ingest.time_limit_s})
 
     rows = []
     for name, sha256 in raw.items():
@@ -121,13 +122,17 @@ def _job(workspace: Workspace, settings: Params, name: str, sha256: str) -> _Job
 
 
 def _note(job: _Job) -> dict[str, Any] | None:
-    """Return what was noted of a video beside it, where it was made from the same input in the same way."""
+    """Return what was noted of a video beside it, where it was made from the same input in the same way.
+
+    A failure for lack of time is forgotten when there is more of it.
+    """
     path = job.target.with_suffix(".json")
     if not path.exists():
         return None
     note = json.loads(path.read_text(encoding="utf-8"))
-    done = note["key"] == job.key and ("reason" in note or job.target.exists())
-    return dict(note) if done else None
+    late = note.get("reason") == "timeout" and note["limit_s"] < job.settings.time_limit_s
+    done = "reason" in note or job.target.exists()
+    return dict(note) if note["key"] == job.key and done and not late else None
 
 
 def _write_note(job: _Job, found: dict[str, Any]) -> None:
