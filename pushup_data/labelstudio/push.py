@@ -80,7 +80,8 @@ def sync(
     keep, drop = _in_order(todo, [t for t in existing if t["id"] not in held])
     for task in drop:
         client.delete_task(task["id"])
-    new = [_with_video(client, number, workspace, task) for task in todo[len(keep) :]]
+    uploaded = {t["data"]["ext_id"]: t["data"].get("video", "") for t in existing}
+    new = [_with_video(client, number, workspace, task, uploaded) for task in todo[len(keep) :]]
     made = client.import_tasks(number, [{k: v for k, v in t.items() if k != "clip"} for t in new])
     if project["model_version"] != config.VERSION and tasks:
         client.update_project(number, {"model_version": config.VERSION})  # refused before a prediction has it
@@ -169,11 +170,15 @@ def _serve(client: Client, project: int, workspace: Workspace) -> None:
         client.add_storage(project, str(workspace.loops))
 
 
-def _with_video(client: Client, project: int, workspace: Workspace, task: Json) -> Json:
-    """Return the task with the address of its clip: served from this machine, or uploaded."""
-    name = task["clip"]
+def _with_video(
+    client: Client, project: int, workspace: Workspace, task: Json, uploaded: Mapping[str, str]
+) -> Json:
+    """Return the task with the address of its clip: served from this machine, or uploaded once."""
+    name, data = task["clip"], task["data"]
     if client.access.local:
         address = f"/data/local-files/?d={workspace.loops.name}/{name}"
     else:
-        address = client.upload(project, name, (workspace.loops / name).read_bytes())
-    return {**task, "data": {**task["data"], "player": config.player(address, task["data"]["reasons"])}}
+        address = uploaded.get(data["ext_id"]) or client.upload(
+            project, name, (workspace.loops / name).read_bytes()
+        )
+    return {**task, "data": {**data, "video": address, "player": config.player(address, data["reasons"])}}

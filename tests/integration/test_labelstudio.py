@@ -243,7 +243,12 @@ def test_another_server_by_url_gets_the_clips_uploaded(filled, project, client, 
         access.url + address, headers={"Authorization": f"Token {access.token}", "Range": "bytes=0-9"}
     )
     assert played.status_code == 206
-    client.annotate(task["id"], {"result": []})
+    requeue(filled, [5, 4, 3, 2, 1, 0])
+    push.run(filled, project)
+    again = {t["data"]["ext_id"]: t for t in client.tasks(number(client, project), "id,data")}
+    assert again[task["data"]["ext_id"]]["data"]["video"] == address  # moved, but not uploaded twice
+    assert httpx.get(access.url + address, headers={"Authorization": f"Token {access.token}"}).is_success
+    client.annotate(again[task["data"]["ext_id"]]["id"], {"result": []})
     pull.run(filled, project)
     assert entries(filled)[0].server == access.url
     assert "not ours to stop" in server.stop(filled)
