@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from pushup_data import tables
+from pushup_data import files
 
 _COLOURS = {"rules": "#8c8c8c", "candidate": "#1f77b4", "champion": "#2ca02c"}
 
@@ -51,7 +51,7 @@ def draw(split: dict[str, Any], title: str, path: Path) -> None:
     handles = [axes[0].barh(-2, 0, color=_COLOURS[predictor]) for predictor in predictors]
     figure.legend(handles, predictors, loc="outside upper right", ncols=len(predictors))
     figure.suptitle(f"{title}: {split['reps']} labelled reps of {split['subjects']} subjects", x=0.3)
-    with tables.atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary:
         # Without matplotlib's version in it, the same figures give the same file.
         figure.savefig(temporary, dpi=100, format="png", metadata={"Software": None})
 

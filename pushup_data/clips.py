@@ -7,7 +7,7 @@ import math
 from fractions import Fraction
 from pathlib import Path
 
-from pushup_data import tables, video
+from pushup_data import files, video
 from pushup_data.errors import BadVideoError
 
 # No B-frames: their reordering would leave a gap where `loop` joins the copies.
@@ -23,7 +23,7 @@ def cut(source: Path, start: int, end: int, fps: float, target: Path) -> None:
     # Half a frame early: rounding of times must neither lose the first frame nor let its predecessor in.
     seek = ["-ss", f"{(start - 0.5) / fps:.6f}"] if start else []
     frames = end - start
-    with tables.atomic_path(target) as temporary:
+    with files.atomic_path(target) as temporary:
         selected = [*seek, "-i", str(source), "-frames:v", str(frames)]
         timed = ["-vf", f"setpts=N/({rate})/TB", "-r", str(rate)]
         video.ffmpeg([*selected, *timed, *_ENCODED, "-movflags", "+faststart", str(temporary)], source)
@@ -36,6 +36,6 @@ def cut(source: Path, start: int, end: int, fps: float, target: Path) -> None:
 def loop(clip: Path, target: Path, seconds: float) -> None:
     """Write the clip as often as needed to last `seconds`, at least once, without encoding it again."""
     passes = max(1, math.ceil(seconds / video.duration(clip)))
-    with tables.atomic_path(target) as temporary:
+    with files.atomic_path(target) as temporary:
         repeated = ["-stream_loop", str(passes - 1), "-i", str(clip), "-c", "copy"]
         video.ffmpeg([*repeated, "-movflags", "+faststart", str(temporary)], clip)

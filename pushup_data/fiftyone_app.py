@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from pushup_data import fiftyone_dataset, locks, mongodb, tables
+from pushup_data import fiftyone_dataset, files, locks, mongodb
 from pushup_data.errors import ServerError
 from pushup_data.workspace import Workspace
 
@@ -95,7 +95,7 @@ def _launch(workspace: Workspace, uri: str, port: int, *, detach: bool) -> subpr
         locks.held(_server_lock(workspace), wait_s=5, doing="serving FiftyOne") as lock,
         _log(workspace).open("wb") as log,
     ):
-        tables.write_text(_state(workspace), json.dumps({"port": port}) + "\n")
+        files.write_text(_state(workspace), json.dumps({"port": port}) + "\n")
         server = subprocess.Popen(
             command,
             env=fiftyone_dataset.environment(uri),

@@ -22,7 +22,7 @@ from typing import Any
 import pymongo
 from pymongo.errors import PyMongoError
 
-from pushup_data import locks, tables
+from pushup_data import files, locks
 from pushup_data.errors import MissingInputError, ServerError
 from pushup_data.workspace import Workspace
 
@@ -147,7 +147,7 @@ def _launch(workspace: Workspace) -> str:
         _log(workspace).replace(_log(workspace).with_suffix(".log.1"))
     for _ in range(_ATTEMPTS):
         port = _free_port()
-        tables.write_text(_state(workspace), json.dumps({"port": port}) + "\n")
+        files.write_text(_state(workspace), json.dumps({"port": port}) + "\n")
         # --fork returns when the server listens, and puts it in a session of its own.
         command = [str(program), "--fork", "--dbpath", str(_data(workspace))]
         command += ["--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]

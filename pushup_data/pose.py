@@ -120,15 +120,24 @@ def _sampled(total: int) -> frozenset[int]:
 def _frames(video: Path) -> Iterator[tuple[int, int, Picture, int]]:
     """Yield each decoded frame's number, time in ms (strictly rising), RGB picture, and the frames in all."""
     import av
+    from av.video.reformatter import VideoReformatter
 
     last = -1
     try:
         with av.open(f"file:{video}") as container:
             stream = container.streams.video[0]
             rate = float(stream.average_rate or 25)
+            convert = (
+                VideoReformatter().reformat
+            )  # one for all frames: setting it up costs as much as its work
             for i, frame in enumerate(container.decode(stream)):
                 last = max(last + 1, int(i * 1000 / rate))
-                yield i, last, np.ascontiguousarray(frame.to_ndarray(format="rgb24")), stream.frames
+                yield (
+                    i,
+                    last,
+                    np.asarray(convert(frame, format="rgb24").to_ndarray(), dtype=np.uint8),
+                    stream.frames,
+                )
     except (av.error.FFmpegError, IndexError) as e:
         raise BadVideoError("decoding", f"{video}: cannot be decoded ({e}); ingest it again") from None
 
@@ -141,10 +150,12 @@ def _light(picture: Picture) -> tuple[float, float]:
     import cv2
 
     height, width = picture.shape[:2]
-    size = (_SHARPNESS_WIDTH, max(round(height * _SHARPNESS_WIDTH / width), 1))
-    smaller = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if width > size[0] else cv2.INTER_LINEAR)
-    grey = cv2.cvtColor(smaller, cv2.COLOR_RGB2GRAY)
-    return float(grey.mean()), float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    if width != _SHARPNESS_WIDTH:
+        size = (_SHARPNESS_WIDTH, max(round(height * _SHARPNESS_WIDTH / width), 1))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if width > size[0] else cv2.INTER_LINEAR)
+    _, spread = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return float(cv2.mean(grey)[0]), float(spread[0, 0] ** 2)
 
 
 def _detect(

@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from pushup_data import tables, tflite
+from pushup_data import files, tflite
 from pushup_data.errors import BadInputError, MissingInputError, PushupDataError
 
 WHEEL = "mediapipe==0.10.21"  # the last one with networks inside
@@ -72,7 +72,7 @@ def make(kind: str, directory: Path, source: Path | None = None) -> str:
     detector, landmarks = _fetch(kind)
     content = build(detector, landmarks)
     _require(content, TASKS[kind], f"pose_landmarker_{kind}.task as built here")
-    with tables.atomic_path(target) as temporary:
+    with files.atomic_path(target) as temporary:
         temporary.write_bytes(content)
     note.unlink(missing_ok=True)
     return f"made {target} ({len(content) / 1e6:.1f} MB, SHA-256 {TASKS[kind][:12]})"
@@ -167,12 +167,12 @@ def _adopt(kind: str, target: Path, note: Path, source: Path) -> str:
     """Check and copy a file that the user has."""
     check(source)
     found = _sha256_of(source)
-    with tables.atomic_path(target) as temporary:
+    with files.atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
     if found == TASKS[kind]:
         note.unlink(missing_ok=True)
         return f"copied {source} to {target}: it is the one built here"
-    tables.write_text(note, f"{found}  {target.name}\n")
+    files.write_text(note, f"{found}  {target.name}\n")
     return (
         f"copied {source} to {target}: it works, but is not the one built here "
         f"(SHA-256 {found}, noted in {note.name})"

@@ -4,17 +4,14 @@ Tables are Parquet with exactly the columns declared here, or CSV where a person
 to read them. Frames are 0-based and half-open on the normalised video: a rep is frames[start:end].
 """
 
-import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from pushup_data import files
 from pushup_data.errors import BadInputError, MissingInputError
 
 LANDMARKS = 33  # MediaPipe's pose landmarks per person
@@ -292,36 +289,10 @@ SAMPLES = Table(
 )
 
 
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on error it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write text atomically, as UTF-8."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, for people and git to read. NaN is a bug: say null, and why."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
 def write(table: Table, frame: pl.DataFrame, path: Path) -> None:
     """Check and write a table atomically; the suffix of `path` says whether as CSV or Parquet."""
     frame = table.check(frame, str(path))
-    with atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary:
         if path.suffix == ".csv":
             frame.write_csv(temporary)
         else:

@@ -18,7 +18,7 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from pushup_data import params, tables
+from pushup_data import files, params
 from pushup_data.errors import BadVideoError
 
 VERSION = 1  # raise it when the same input would give another output: every video is then made again
@@ -110,7 +110,7 @@ def normalise(source: Path, target: Path, limits: params.Ingest) -> Normalised:
         )
         raise BadVideoError("too_long", text)
     width, height = size(found, limits.max_lines)
-    with tables.atomic_path(target) as temporary:
+    with files.atomic_path(target) as temporary:
         copied = complies(found, limits.max_lines) and _copy(source, temporary, found)
         if not copied:
             _encode(source, temporary, found, (width, height))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushup_data import tables
+from pushup_data import files, tables
 from pushup_data.errors import BadInputError, MissingInputError
 
 ALL = [t for t in vars(tables).values() if isinstance(t, tables.Table)]
@@ -58,7 +58,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     path.write_text("old")
 
     def fail() -> None:
-        with tables.atomic_path(path) as temporary:
+        with files.atomic_path(path) as temporary:
             temporary.write_text("half")
             raise RuntimeError
 

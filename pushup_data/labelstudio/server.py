@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import httpx
 
-from pushup_data import locks, params, tables
+from pushup_data import files, locks, params
 from pushup_data.errors import BadInputError, MissingInputError, ServerError
 from pushup_data.workspace import Workspace
 
@@ -181,7 +181,8 @@ def _prepared(workspace: Workspace, port: int) -> _State:
         token, password, identity = secrets.token_hex(20), secrets.token_urlsafe(9), secrets.token_hex(6)
         known = _State(f"local:{identity}", port, _EMAIL, password, token)
     state = _State(**{**asdict(known), "port": port})
-    tables.write_text(_file(workspace), json.dumps(asdict(state), indent=1) + "\n")
+    workspace.labelstudio.mkdir(mode=0o700, exist_ok=True)  # it holds the token
+    files.write_json(_file(workspace), asdict(state))
     _file(workspace).chmod(0o600)
     return state
 

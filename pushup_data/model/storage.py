@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 
-from pushup_data import tables
+from pushup_data import files
 from pushup_data.errors import BadInputError
 from pushup_data.model.data import CHANNELS
 from pushup_data.model.network import CnnLstm
@@ -77,10 +77,10 @@ def save(directory: Path, card: Card, network: CnnLstm | None) -> Card:
     else:
         state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
         data = safetensors.torch.save(state)
-        with tables.atomic_path(weights) as temporary:
+        with files.atomic_path(weights) as temporary:
             temporary.write_bytes(data)
         card = card.model_copy(update={"weights": hashlib.sha256(data).hexdigest()})
-    tables.write_json(directory / CARD, card.model_dump())
+    files.write_json(directory / CARD, card.model_dump())
     return card
 
 

@@ -6,7 +6,7 @@ import click
 import numpy as np
 import polars as pl
 
-from pushup_data import charts, evaluation, landmarks, splits, tables, taxonomy
+from pushup_data import charts, evaluation, files, landmarks, splits, tables, taxonomy
 from pushup_data.evaluation import Judged, Scores
 from pushup_data.model import data, predictor, storage
 from pushup_data.model.predictor import Model
@@ -43,10 +43,10 @@ def run(workspace: Workspace, params: Params) -> None:
     )
     folder = workspace.plots / "evaluation"
     for split in HELD_OUT:
-        tables.write_text(folder / f"{split}.csv", charts.bars(found[split]))
+        files.write_text(folder / f"{split}.csv", charts.bars(found[split]))
         charts.draw(found[split], split, folder / f"{split}.png")
-    tables.write_json(workspace.metrics / "evaluation.json", found)
-    tables.write_json(workspace.metrics / "verdict.json", verdict)
+    files.write_json(workspace.metrics / "evaluation.json", found)
+    files.write_json(workspace.metrics / "verdict.json", verdict)
     sizes = " and ".join(f"{len(judged[split].subjects)} {split}" for split in HELD_OUT)
     click.echo(f"evaluate: {', '.join(('rules', *models))} measured on {sizes} reps with labels")
     click.echo(f"evaluate: the predictor is {verdict['predictor']}: {verdict['why']}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pushup_data import manifest, params, tables, video, workers
+from pushup_data import files, manifest, params, tables, video, workers
 from pushup_data.errors import LabelsAtRiskError
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
@@ -136,8 +136,7 @@ def _note(job: _Job) -> dict[str, Any] | None:
 
 
 def _write_note(job: _Job, found: dict[str, Any]) -> None:
-    text = json.dumps({"key": job.key, **found}, indent=1)
-    tables.write_text(job.target.with_suffix(".json"), text + "\n")
+    files.write_json(job.target.with_suffix(".json"), {"key": job.key, **found})
 
 
 def _normalise(job: _Job) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from pushup_data import labels, ledger, tables, taxonomy
+from pushup_data import files, labels, ledger, tables, taxonomy
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
 
@@ -15,7 +15,7 @@ def run(workspace: Workspace, params: Params) -> None:
     table = labels.consensus(filed.counted, known, params.labels.min_certainty)
     found = labels.summary(filed, table, known)
     tables.write(tables.LABELS, table, workspace.labels)
-    tables.write_json(workspace.metrics / "labels.json", found)
+    files.write_json(workspace.metrics / "labels.json", found)
     click.echo(
         f"labels: {found['labelled_reps']} reps labelled and {found['unusable_reps']} called unusable "
         f"by {found['annotators']} people in {found['annotations']} annotations"

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pushup_data import landmarks, params, pose, quality, tables, workers
+from pushup_data import files, landmarks, params, pose, quality, tables, workers
 from pushup_data.errors import BadVideoError, MissingInputError
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
@@ -40,7 +40,8 @@ def run(workspace: Workspace, settings: Params) -> None:
     notes = {video_id: _note(job) for video_id, job in work.items()}
     for outcome in workers.run(
         _track,
-        [job for video_id, job in work.items() if notes[video_id] is None],
+        # The longest first, so that at the end no core waits for one of them.
+        sorted((j for v, j in work.items() if notes[v] is None), key=lambda job: -job.frames),
         label="pose",
         time_limit_s=settings.pose.time_limit_s,
         name=lambda job: job.name,
@@ -100,7 +101,7 @@ def _note(job: _Job) -> Note | None:
 
 def _write_note(job: _Job, found: Note) -> None:
     note = {"key": job.key, **found, **({"limit_s": job.settings.time_limit_s} if "reason" in found else {})}
-    tables.write_text(_note_path(job.target), json.dumps(note, indent=1) + "\n")
+    files.write_json(_note_path(job.target), note)
 
 
 def _note_path(target: Path) -> Path:

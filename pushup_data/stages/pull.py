@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pushup_data import ledger, locks, tables, taxonomy
+from pushup_data import files, ledger, locks, taxonomy
 from pushup_data.errors import LabelsAtRiskError
 from pushup_data.labelstudio import pull, server
 from pushup_data.labelstudio.client import Client
@@ -42,8 +42,10 @@ def run(workspace: Workspace, params: Params, *, new_project: bool = False) -> N
         workspace.annotations.mkdir(parents=True, exist_ok=True)
         lacking = _lacking(workspace, access, present)
         state |= {"server": access.identity, "title": title, "lacking": lacking or state["lacking"]}
-        tables.write_text(workspace.server, json.dumps(state, indent=1) + "\n")
+        files.write_json(workspace.server, state)
         if not workspace.boundaries.exists():
+            from pushup_data import tables  # loads polars, which no other part of a pull needs
+
             tables.write(tables.BOUNDARIES, tables.BOUNDARIES.empty(), workspace.boundaries)
     standing = ledger.standing(ledger.read(workspace.annotations))
     lost = "; tasks that were pushed are gone and will be put back" if lacking else ""

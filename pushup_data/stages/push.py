@@ -1,11 +1,9 @@
 """Put the queue into Label Studio, pre-annotated."""
 
-import json
-
 import click
 import polars as pl
 
-from pushup_data import locks, tables, taxonomy
+from pushup_data import files, locks, tables, taxonomy
 from pushup_data.labelstudio import push, server
 from pushup_data.labelstudio.client import Client
 from pushup_data.params import Params
@@ -27,7 +25,7 @@ def run(workspace: Workspace, params: Params) -> None:
     with locks.held(workspace.locks / "push.lock", wait_s=600, doing="pushing"), Client(access) as client:
         done = push.sync(client, workspace, params.labelstudio, tasks, known)
     receipt = {"server": access.identity, "project": done.project, "tasks": done.tasks}
-    tables.write_text(workspace.receipt, json.dumps(receipt, indent=1) + "\n")
+    files.write_json(workspace.receipt, receipt)
     click.echo(
         f"push: {len(tasks)} reps in {params.labelstudio.title!r} at {access.url}: "
         f"{done.created} tasks created, {done.kept} kept, {done.deleted} no longer wanted"

@@ -2,7 +2,7 @@
 
 import click
 
-from pushup_data import splits, tables
+from pushup_data import files, splits, tables
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
 
@@ -17,7 +17,7 @@ def run(workspace: Workspace, params: Params) -> None:
     # From the file, as every later stage will read it.
     written = tables.read(tables.ASSIGNMENTS, workspace.assignments)
     found = splits.summary(written, reps, rules)
-    tables.write_json(workspace.metrics / "split.json", found)
+    files.write_json(workspace.metrics / "split.json", found)
     sizes = ", ".join(f"{n} {split}" for split, n in found["subjects"].items())
     click.echo(
         f"split: {len(assignments) - len(existing)} subjects placed, {len(existing)} kept; now {sizes}"
