@@ -1,34 +1,23 @@
 """The command line: `pushup-data <command>`. One command per stage, and those that people use by hand.
 
+Groups of commands (`pushup-data labelstudio …`) stand in pushup_data.commands, a module each.
+
 Modules are imported inside the commands: torch, mediapipe and fiftyone take seconds to load.
 """
 
 import importlib
-import sys
 from pathlib import Path
 
 import click
 
 from pushup_data import params
-from pushup_data.errors import PushupDataError
+from pushup_data.commands.annotate import annotate
+from pushup_data.commands.group import Group
+from pushup_data.commands.labelstudio import labelstudio
 from pushup_data.workspace import Workspace
 
 
-class _Group(click.Group):
-    """Lists commands in the order of the loop; turns our errors into one line and exit code 1."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except PushupDataError as e:
-            click.echo(f"error: {e}", err=True)
-            sys.exit(1)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="pushup-data")
 def main() -> None:
     """Turn push-up videos into a labelled data set and a model that says what is wrong.
@@ -166,88 +155,6 @@ def pose_model(kind: str, source: Path | None) -> None:
     click.echo(maker.make(kind, CHECKOUT / "models" / "pose", source))
 
 
-@main.group(cls=_Group)
-def labelstudio() -> None:
-    """Start, stop and look after the local Label Studio.
-
-    Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY to use another server instead.
-
-    \b
-    Example:
-      pushup-data labelstudio start
-    """
-
-
-@labelstudio.command("start")
-def labelstudio_start() -> None:
-    """Start the local server on 127.0.0.1; it goes on running after this command.
-
-    \b
-    Example:
-      pushup-data labelstudio start
-    """
-    from pushup_data.labelstudio import server
-
-    workspace = Workspace.here()
-    click.echo(server.start(workspace, params.load(workspace.params).labelstudio))
-
-
-@labelstudio.command("stop")
-def labelstudio_stop() -> None:
-    """Stop the local server.
-
-    \b
-    Example:
-      pushup-data labelstudio stop
-    """
-    from pushup_data.labelstudio import server
-
-    click.echo(server.stop(Workspace.here()))
-
-
-@labelstudio.command("status")
-def labelstudio_status() -> None:
-    """Say whether the server is up, where, and how to log in.
-
-    \b
-    Example:
-      pushup-data labelstudio status
-    """
-    from pushup_data.labelstudio import server
-
-    click.echo(server.status(Workspace.here()))
-
-
-@main.group(cls=_Group)
-def annotate() -> None:
-    """Annotate by machine, marked as simulated for ever.
-
-    \b
-    Example:
-      pushup-data annotate replay --ratings ratings.csv
-    """
-
-
-@annotate.command("replay")
-@click.option(
-    "--ratings",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="CSV: original_name (or clip_id), optional rep, rater, usable, one column per error (1, 0, ?).",
-)
-def annotate_replay(ratings: Path) -> None:
-    """Answer the waiting tasks with known RATINGS, one annotator per rater, through Label Studio's API.
-
-    \b
-    Example:
-      pushup-data annotate replay --ratings ratings.csv
-    """
-    from pushup_data.labelstudio import replay
-
-    workspace = Workspace.here()
-    click.echo(replay.run(workspace, params.load(workspace.params), ratings))
-
-
 @main.command()
 @click.option("--port", default=5151, show_default=True, help="On 127.0.0.1; the next free one if taken.")
 @click.option("--detach", is_flag=True, help="Leave it running in the background.")
@@ -274,3 +181,7 @@ def app_stop() -> None:
     from pushup_data import fiftyone_app
 
     click.echo(fiftyone_app.stop(Workspace.here()))
+
+
+for _group in (labelstudio, annotate):
+    main.add_command(_group)

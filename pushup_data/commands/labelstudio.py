@@ -1,0 +1,59 @@
+"""`pushup-data labelstudio …`."""
+
+import click
+
+from pushup_data import params
+from pushup_data.commands.group import Group
+from pushup_data.workspace import Workspace
+
+
+@click.group(cls=Group)
+def labelstudio() -> None:
+    """Start, stop and look after the local Label Studio.
+
+    Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY to use another server instead.
+
+    \b
+    Example:
+      pushup-data labelstudio start
+    """
+
+
+@labelstudio.command("start")
+def labelstudio_start() -> None:
+    """Start the local server on 127.0.0.1; it goes on running after this command.
+
+    \b
+    Example:
+      pushup-data labelstudio start
+    """
+    from pushup_data.labelstudio import server
+
+    workspace = Workspace.here()
+    click.echo(server.start(workspace, params.load(workspace.params).labelstudio))
+
+
+@labelstudio.command("stop")
+def labelstudio_stop() -> None:
+    """Stop the local server.
+
+    \b
+    Example:
+      pushup-data labelstudio stop
+    """
+    from pushup_data.labelstudio import server
+
+    click.echo(server.stop(Workspace.here()))
+
+
+@labelstudio.command("status")
+def labelstudio_status() -> None:
+    """Say whether the server is up, where, and how to log in.
+
+    \b
+    Example:
+      pushup-data labelstudio status
+    """
+    from pushup_data.labelstudio import server
+
+    click.echo(server.status(Workspace.here()))
