@@ -1,0 +1,1 @@
+"""Rendered push-ups of known form: bodies, motion, rooms and cameras, and the truth about every rep."""
