@@ -7,6 +7,7 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ class Body:
     def part(self) -> npt.NDArray[np.int64]:
         """(V,) the bone that moves each vertex most."""
         most = self.weights.argmax(axis=1)
-        return self.moved_by[np.arange(len(most)), most]
+        return np.asarray(self.moved_by[np.arange(len(most)), most])
 
     def skin(self, rotations: Floats, heads: Floats, vertices: Floats | None = None) -> Floats:
         """Return (V, 3) vertices of a posed body.
@@ -61,7 +62,7 @@ def load() -> tuple[Body, ...]:
         notes = file.metadata()
     weights = arrays["weights"].astype(np.float32)
     weights /= weights.sum(axis=1, keepdims=True)
-    shared = {
+    shared: dict[str, Any] = {
         "faces": arrays["faces"].astype(np.int64),
         "parents": tuple(int(p) for p in arrays["parents"]),
         "bones": {name: i for i, name in enumerate(json.loads(notes["bones"]))},
