@@ -12,6 +12,7 @@ import click
 
 from pushup_data import params
 from pushup_data.commands.annotate import annotate
+from pushup_data.commands.avatar import avatar
 from pushup_data.commands.group import Group
 from pushup_data.commands.labelstudio import labelstudio
 from pushup_data.workspace import Workspace
@@ -183,5 +184,5 @@ def app_stop() -> None:
     click.echo(fiftyone_app.stop(Workspace.here()))
 
 
-for _group in (labelstudio, annotate):
+for _group in (labelstudio, annotate, avatar):
     main.add_command(_group)

@@ -288,6 +288,43 @@ SAMPLES = Table(
     ("rep_id",),
 )
 
+_TOLD = pl.Struct({"error": pl.String, "severity": pl.Float64, "value": pl.String})
+TRUTH = Table(
+    "truth.parquet",
+    "a rendered set of push-ups, and all that is true of it",
+    {
+        "file": pl.String,  # of the video, beside this table
+        "recipe": pl.String,  # digest of what it was made from
+        "subject": pl.String,  # the body
+        "view": pl.String,  # side, oblique, front
+        "azimuth": pl.Float64,  # the camera's turn from a side view, degrees, positive towards the head
+        "elevation": pl.Float64,  # and its height above the body
+        "near_side": pl.String,  # left, right
+        "support": pl.String,  # feet, knees
+        "flaw": pl.String,  # what is wrong with the picture: dark, blurred, hidden, cut off; empty: nothing
+        "fps": pl.Float64,
+        "frames": pl.Int64,
+        "width": pl.Int64,
+        "height": pl.Int64,
+        # start, bottom, end in frames as in REPS; every error with its severity, 0 (none, or at its mildest)
+        # to 1, and its value: unknown where it is there or not, but the camera cannot show it
+        "reps": pl.List(
+            pl.Struct(
+                {
+                    "number": pl.Int64,
+                    "start": pl.Int64,
+                    "bottom": pl.Int64,
+                    "end": pl.Int64,
+                    "errors": pl.List(_TOLD),
+                }
+            )
+        ),
+        "joints_2d": pl.List(pl.Array(pl.Float32, (LANDMARKS, 2))),  # per frame, pixels; NaN: not known
+        "joints_3d": pl.List(pl.Array(pl.Float32, (LANDMARKS, 3))),  # metres; x to the head, y left, z up
+    },
+    ("file",),
+)
+
 
 def write(table: Table, frame: pl.DataFrame, path: Path) -> None:
     """Check and write a table atomically; the suffix of `path` says whether as CSV or Parquet."""

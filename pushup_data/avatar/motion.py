@@ -84,7 +84,7 @@ def draw(
     on_knees: bool | None = None,
 ) -> Plan:
     """Draw a set of `reps`; `errors` says what is wrong with each rep (id to severity) instead of chance."""
-    chosen = _draw_errors(rng, reps) if errors is None else list(errors)
+    chosen = draw_errors(rng, reps) if errors is None else list(errors)
     knees = bool(rng.random() < 0.12) if on_knees is None else on_knees
     stance = Stance(
         on_knees=knees,
@@ -166,7 +166,7 @@ def animate(plan: Plan, fps: float) -> tuple[Angles, list[Times]]:
     return Angles(**{name: np.asarray(series) for name, series in angle.items()}), times
 
 
-def _draw_errors(rng: np.random.Generator, reps: int) -> list[dict[str, float]]:
+def draw_errors(rng: np.random.Generator, reps: int) -> list[dict[str, float]]:
     """Draw what is wrong with each rep: people have habits, and reps differ."""
     names = list(STRENGTH)
     habit = str(rng.choice(names)) if rng.random() < _HABIT else None
