@@ -3,14 +3,14 @@
     python benchmarks/avatar.py [--sets 60] [--seed 1000] [--reps 3 6] [--work DIR]
 
 Renders the sets (kept in --work, so that a second run only measures), tracks them, and compares:
-- landmarks: PCK@a is the share of landmarks nearer to their true place than a times the trunk's true length in
-  the picture as if it lay across it; over shoulders, elbows, wrists, hips, knees, ankles of both sides
+- landmarks: PCK@a is the share of landmarks nearer to their true place than a times the trunk's length in the
+  picture, as if it lay across it; over shoulders, elbows, wrists, hips, knees, ankles of both sides
 - near elbow: mean absolute difference of the angle in the picture, degrees
 - reps: sets whose count is exact; differences of start, bottom and end in frames over matched reps
 - rules: F1 per error over matched reps where the view shows it; recall at mild, clear and strong thirds of
   severity, against the same right reps
 Sets with a flaw (dark, blurred, hidden, cut off) are left out of all that; it is said how many are flagged.
-Aims: PCK@0.2 >= .97 from the side and obliquely, counts exact in >= 98 % of sets, 95 % of bottoms within 2 frames.
+Aims: PCK@0.2 >= .97 from side and obliquely, counts exact in 98 % of sets, 95 % of bottoms within 2 frames.
 """
 
 import argparse
@@ -73,17 +73,19 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--reps", type=int, nargs=2, default=(3, 6))
-    parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-benchmark"))  # noqa: S108
+    parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-benchmark"))
     options = parser.parse_args()
-    recipes = [
-        Recipe(seed=options.seed, number=i, reps=tuple(options.reps)) for i in range(options.sets)
-    ]
+    recipes = [Recipe(seed=options.seed, number=i, reps=tuple(options.reps)) for i in range(options.sets)]
     truth = sets.render(recipes, options.work)
     measured = [measure(row, table) for row, table in tracked(truth, options.work)]
     fine = [m for m in measured if not m.flaw]
     flawed = [m for m in measured if m.flaw]
-    print(f"{len(fine)} sets, {sum(m.true_reps for m in fine)} reps; with a flaw: {len(flawed)} sets, ", end="")
-    print(f"{sum(m.flagged for m in flawed)} of them flagged; without: {sum(m.flagged for m in fine)} flagged")
+    print(
+        f"{len(fine)} sets, {sum(m.true_reps for m in fine)} reps; with a flaw: {len(flawed)} sets, ", end=""
+    )
+    print(
+        f"{sum(m.flagged for m in flawed)} of them flagged; without: {sum(m.flagged for m in fine)} flagged"
+    )
     met = pose_table(fine)
     met &= rep_table(fine)
     rule_table(fine)
@@ -157,18 +159,21 @@ def trunk(true: Floats, space: Floats, width: int) -> Floats:
     drawn = np.linalg.norm(true[:, one] - true[:, two], axis=2)
     scale = np.max(np.where(long > 0.2, drawn / np.maximum(long, 1e-6), 0), axis=1)
     middle = [
-        (space[:, INDEX[f"left_{limb}"]] + space[:, INDEX[f"right_{limb}"]]) / 2 for limb in ("shoulder", "hip")
+        (space[:, INDEX[f"left_{limb}"]] + space[:, INDEX[f"right_{limb}"]]) / 2
+        for limb in ("shoulder", "hip")
     ]
     return np.asarray(np.linalg.norm(middle[0] - middle[1], axis=1) * scale)
 
 
 def overlap(rep: dict[str, Any], found: reps.Rep) -> float:
     shared = min(rep["end"], found.end) - max(rep["start"], found.start)
-    return max(shared, 0) / (max(rep["end"], found.end) - min(rep["start"], found.start))
+    return float(max(shared, 0) / (max(rep["end"], found.end) - min(rep["start"], found.start)))
 
 
 def pose_table(fine: Sequence[Measured]) -> bool:
-    print("\n| view | sets | frames with a person | PCK@0.1 | PCK@0.2 | near elbow, degrees |\n|---|---|---|---|---|---|")
+    print(
+        "\n| view | sets | frames with a person | PCK@0.1 | PCK@0.2 | near elbow, degrees |\n|---|---|---|---|---|---|"
+    )
     met = True
     for view in VIEWS:
         here = [m for m in fine if m.view == view]
@@ -206,9 +211,7 @@ def rule_table(fine: Sequence[Measured]) -> None:
     print("|---|---|---|---|---|---|---|---|---|---|")
     for error in TAXONOMY.errors:
         for view in (*(v for v in VIEWS if error.judged_from(v)), "all"):
-            here = [
-                j for m in fine for j in m.judged if j.error == error.id and view in (j.view, "all")
-            ]
+            here = [j for m in fine for j in m.judged if j.error == error.id and view in (j.view, "all")]
             present = [j for j in here if j.severity is not None]
             hit = [j for j in present if found(j)]
             alarms = sum(found(j) for j in here if j.severity is None)

@@ -1,80 +1,54 @@
-"""`make demo`: two rounds of the loop in a scratch workspace, with replayed annotators.
+"""`make demo`: two rounds of the loop in a scratch workspace, on avatars, with simulated annotators."""
 
-Until the project makes videos of its own, the demo needs real clips: PUSHUP_REAL_DATA names a folder with
-clips.csv (clip_id, file, scene, collection), ratings.csv and the videos.
-"""
-
-import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+import polars as pl
 import yaml
 
-from pushup_data import params, progress, scaffold
-from pushup_data.errors import MissingInputError, PushupDataError
+from pushup_data import ledger, params, scaffold, tables
+from pushup_data.errors import PushupDataError
 from pushup_data.workspace import CHECKOUT, Workspace
 
 FOLDER = CHECKOUT / "demo"
-CLIPS = 40
+SETS, SEED, REPS = 30, 7, (3, 5)
+ERROR_RATES = (0.05, 0.12)  # of the two annotators
+BUDGET = 60  # reps of a round
 
 
-def real_data() -> Path:
-    """Return the folder with real clips. Raises MissingInputError where PUSHUP_REAL_DATA names none."""
-    named = os.environ.get("PUSHUP_REAL_DATA")
-    if not named or not (Path(named) / "clips.csv").exists():
-        raise MissingInputError(
-            "the demo needs real clips: set PUSHUP_REAL_DATA to a folder with clips.csv, ratings.csv and the "
-            "videos; or use your own videos: put them into data/raw and run `dvc repro`"
-        )
-    return Path(named)
-
-
-def fill(workspace: Workspace, source: Path, count: int) -> list[str]:
-    """Copy `count` clips into data/raw with a manifest, in turn from every scene; return their names."""
-    with (source / "clips.csv").open(newline="", encoding="utf-8") as file:
-        clips = list(csv.DictReader(file))
-    scenes: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for clip in clips:
-        scenes[clip["scene"]].append(clip)
-    turns = max(map(len, scenes.values()))
-    in_turn = [s[i] for i in range(turns) for s in scenes.values() if i < len(s)]
-    chosen = in_turn[:count]
-    workspace.raw.mkdir(parents=True, exist_ok=True)
-    for clip in chosen:
-        target = workspace.raw / Path(clip["file"]).name
+def fill(into: Workspace, avatars: Path) -> list[str]:
+    """Put rendered sets and their manifest into data/raw; return the videos' names."""
+    into.raw.mkdir(parents=True, exist_ok=True)
+    names = [path.name for path in sorted(avatars.glob("*.mp4"))]
+    for name in [*names, "manifest.csv"]:
+        target = into.raw / name
         if not target.exists():
-            shutil.copyfile(source / clip["file"], target)
-    with workspace.manifest.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "subject", "camera", "source", "licence", "consent"])
-        for clip in chosen:
-            licence = "not redistributable"
-            name = Path(clip["file"]).name
-            writer.writerow([name, clip["scene"], "", clip["collection"], licence, "unknown"])
-    return [Path(clip["file"]).name for clip in chosen]
+            shutil.copyfile(avatars / name, target)
+    return names
 
 
-def configure(workspace: Workspace, **sections: dict[str, object]) -> None:
+def configure(into: Workspace, **sections: dict[str, object]) -> None:
     """Change single settings of params.yaml, e.g. `labelstudio={"overlap": 2}`."""
-    settings = yaml.safe_load(workspace.params.read_text(encoding="utf-8"))
+    settings = yaml.safe_load(into.params.read_text(encoding="utf-8"))
     for section, changes in sections.items():
         settings[section].update(changes)
-    workspace.params.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    params.load(workspace.params)
+    into.params.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    params.load(into.params)
 
 
-def repro(workspace: Workspace, *arguments: str, capture: bool = False) -> str:
+def repro(within: Workspace, *arguments: str, capture: bool = False) -> str:
     """Run `dvc repro` in the workspace; return what it said with `capture`. Raises where it fails."""
     environment = dict(os.environ)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     result = subprocess.run(
         [sys.executable, "-m", "dvc", "repro", *arguments],
-        cwd=workspace.root,
+        cwd=within.root,
         env=environment,
         stdout=subprocess.PIPE if capture else None,
         stderr=subprocess.STDOUT if capture else None,
@@ -83,8 +57,58 @@ def repro(workspace: Workspace, *arguments: str, capture: bool = False) -> str:
     )
     if result.returncode != 0:
         said = (result.stdout or "").strip().splitlines()[-12:]
-        raise PushupDataError(f"`dvc repro` failed in {workspace.root}: {' | '.join(said)}")
+        raise PushupDataError(f"`dvc repro` failed in {within.root}: {' | '.join(said)}")
     return result.stdout or ""
+
+
+def summary(within: Workspace, truth: Path) -> str:
+    """Return what the two rounds came to, measured against the avatars' truth."""
+    from pushup_data.labelstudio import simulate
+
+    reps = tables.read(tables.REPS, within.reps)
+    videos = tables.read(tables.VIDEOS, within.videos)
+    true = simulate.truth_of_reps(tables.read(tables.TRUTH, truth), reps, videos)
+    labels = tables.read(tables.LABELS, within.labels)
+    predictions = tables.read(tables.PREDICTIONS, within.predictions)
+    split = dict(tables.read(tables.ASSIGNMENTS, within.assignments).select("subject", "split").iter_rows())
+    trained = {r for r, s in reps.select("rep_id", "subject").iter_rows() if split.get(s) == "train"}
+    said = {(r, e): v for r, e, v in labels.select("rep_id", "error", "value").iter_rows() if v != "unknown"}
+    right = [true[r][e] == v for (r, e), v in said.items() if true.get(r, {}).get(e, "unknown") != "unknown"]
+    spent = ledger.standing(ledger.read(within.annotations))
+    queue = tables.read(tables.QUEUE, within.queue)
+    verdict = json.loads((within.metrics / "verdict.json").read_text(encoding="utf-8"))
+    new = predictions.filter(~pl.col("rep_id").is_in(trained))
+    lines = [
+        f"found     {len(reps)} reps in {len(videos)} videos of {videos['subject'].n_unique()} bodies; "
+        f"{sum(len(row) for row in tables.read(tables.TRUTH, truth)['reps'])} are there in truth",
+        f"labels    {len(spent)} annotations of {labels['rep_id'].n_unique()} reps by "
+        f"{len({e.annotator for e in spent})} simulated annotators; "
+        f"{sum(right) / max(len(right), 1):.0%} of the {len(right)} labels are true",
+        f"rules     {_score(new, 'rule_probability', 0.5, true)} on people held out",
+        f"model     {_score(new, 'model_probability', 0.5, true)} on the same people",
+        f"verdict   {verdict['predictor']} speaks: {verdict['why']}",
+        f"queue     {len(queue)} reps wait for the next round: "
+        + ", ".join(f"{n} {why}" for why, n in queue["reason"].value_counts(sort=True).iter_rows()),
+    ]
+    return "\n".join(lines)
+
+
+def _score(
+    predictions: pl.DataFrame, column: str, threshold: float, true: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Say precision, recall and F1 over all errors, where truth and prediction are known."""
+    hits = alarms = missed = 0
+    for rep_id, error, probability in predictions.select("rep_id", "error", column).iter_rows():
+        value = true.get(rep_id, {}).get(error, "unknown")
+        if value == "unknown" or probability is None:
+            continue
+        hits += value == "present" and probability >= threshold
+        alarms += value == "absent" and probability >= threshold
+        missed += value == "present" and probability < threshold
+    if not hits + missed or predictions[column].null_count() == len(predictions):
+        return "says nothing yet"
+    f1 = 2 * hits / (2 * hits + alarms + missed)
+    return f"F1 {f1:.2f} against the truth ({hits} errors found, {missed} missed, {alarms} false alarms)"
 
 
 @click.group()
@@ -93,31 +117,43 @@ def main() -> None:
 
 
 @main.command()
-def start() -> None:
-    """Run both rounds and leave Label Studio and FiftyOne running."""
-    from pushup_data import fiftyone_app
-    from pushup_data.labelstudio import replay
-
+@click.option("--sets", default=SETS, show_default=True, help="Videos to render.")
+def start(sets: int) -> None:
+    """Render avatars, run both rounds and leave Label Studio and FiftyOne running."""
     try:
-        source = real_data()
-        for line in scaffold.init(FOLDER):
-            click.echo(line)
-        os.chdir(FOLDER)
-        workspace = Workspace.here()
-        configure(workspace, labelstudio={"overlap": 2, "title": "push-up demo"})
-        fill(workspace, source, CLIPS)
-        click.echo(f"\n== round 1: {CLIPS} clips, no label yet ==")
-        repro(workspace)
-        click.echo("\n== two simulated annotators answer the queue ==")
-        click.echo(replay.run(workspace, params.load(workspace.params), source / "ratings.csv"))
-        click.echo("\n== round 2: labels, model, the next queue ==")
-        repro(workspace)
-        fiftyone_app.run(workspace, port=5151, detach=True)
-        click.echo("\n" + progress.report(workspace, params.load(workspace.params)))
-        click.echo(f"\nThe workspace is {FOLDER}; `make demo-stop` stops both servers.")
+        run(sets)
     except PushupDataError as e:
         click.echo(f"error: {e}", err=True)
         sys.exit(1)
+
+
+def run(sets: int = SETS, error_rates: Sequence[float] = ERROR_RATES) -> None:
+    """Do what `make demo` does. What an interrupted run has done is kept."""
+    from pushup_data import fiftyone_app
+    from pushup_data.avatar.sets import Recipe, render
+    from pushup_data.labelstudio import server, simulate
+
+    for line in scaffold.init(FOLDER):
+        click.echo(line)
+    os.chdir(FOLDER)
+    here = Workspace.here()
+    configure(here, labelstudio={"overlap": 2, "title": "push-up demo"}, select={"budget": BUDGET})
+    avatars = FOLDER / "avatars"
+    click.echo(f"\n== {sets} sets of push-ups with known errors ==")
+    render([Recipe(seed=SEED, number=i, reps=REPS) for i in range(sets)], avatars)
+    fill(here, avatars)
+    click.echo("\n== round 1: no label yet ==")
+    repro(here)
+    click.echo("\n== two simulated annotators answer the queue ==")
+    click.echo(simulate.run(here, params.load(here.params), avatars / "truth.parquet", error_rates))
+    click.echo("\n== round 2: labels, model, the next queue ==")
+    repro(here)
+    click.echo("\n== FiftyOne ==")
+    fiftyone_app.run(here, port=5151, detach=True)
+    click.echo(f"\n== what came of it ==\n{summary(here, avatars / 'truth.parquet')}")
+    click.echo(f"\n{server.status(here)}")
+    click.echo(f"FiftyOne: {fiftyone_app.address(here)}")
+    click.echo(f"The workspace is {FOLDER}; `make demo-stop` stops both servers.")
 
 
 @main.command()
@@ -129,9 +165,9 @@ def stop() -> None:
     if not FOLDER.exists():
         click.echo("there is no demo")
         return
-    workspace = Workspace(FOLDER)
-    click.echo(server.stop(workspace))
-    click.echo(fiftyone_app.stop(workspace))
+    here = Workspace(FOLDER)
+    click.echo(server.stop(here))
+    click.echo(fiftyone_app.stop(here))
 
 
 if __name__ == "__main__":

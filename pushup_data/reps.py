@@ -20,6 +20,7 @@ Support = Literal["feet", "knees"]
 
 # A rise ends a rep if it regains this share of the fall before it: unrest and sagging back at the bottom
 # do not, a rep without full lockout does.
+_PRESSED = 4  # times min_travel: a travel that proves a rep, whatever the elbows look like
 _REGAINED = 0.4
 # Where the video (or the person's stay in it) begins or ends, a half of a rep counts as seen if this share
 # of its way is; and as begun if this share of the other reps' way is.
@@ -249,9 +250,13 @@ def _plausible(rep: Rep, signals: Signals, fps: float, limits: params.Reps) -> b
     """Whether a fall and rise lasts as a rep does, and comes from bending the elbows."""
     seconds = (rep.end - rep.start) / fps
     shortest = limits.min_duration_s / 2 if rep.partial else limits.min_duration_s
-    elbow = signals.elbow[rep.start : rep.end]
+    elbow, height = (series[rep.start : rep.end] for series in (signals.elbow, signals.height))
     bent = float(np.nanmax(elbow) - np.nanmin(elbow)) if np.isfinite(elbow).any() else 0.0
-    return shortest <= seconds <= limits.max_duration_s and bent >= limits.min_flexion
+    # Elbows that bend towards the camera look straight; but over hands that stay put, shoulders come down this
+    # far in no other way.
+    travel = float(np.nanmax(height) - np.nanmin(height)) if np.isfinite(height).any() else 0.0
+    pressed = bent >= limits.min_flexion or travel >= _PRESSED * limits.min_travel
+    return shortest <= seconds <= limits.max_duration_s and pressed
 
 
 def _replaces(person: Rep, detected: Rep) -> bool:

@@ -22,11 +22,15 @@ def hand(shot: Shot, frames: int, fps: float) -> Series:
     """Return (T, 2, 3) affine maps of pixels: how an unsteady hand moves the picture."""
     rng = np.random.default_rng([shot.seed, 1])
     t = np.arange(frames) / fps
-    moved = np.zeros((3, frames))
-    for row, size in zip(moved, (1.0, 1.0, 0.0015), strict=True):  # right, down, turn in radians a pixel
-        for rate in rng.uniform(0.3, 3.0, 4):
-            row += size * shot.shake / 2 * rng.uniform(0.3, 1) * np.sin(2 * np.pi * (rate * t + rng.random()))
-    right, down, angle = moved
+
+    def unsteady(size: float) -> Series:
+        waves = [
+            rng.uniform(0.3, 1) * np.sin(2 * np.pi * (rate * t + rng.random()))
+            for rate in rng.uniform(0.3, 3.0, 4)
+        ]
+        return np.asarray(size * shot.shake / 2 * sum(waves))
+
+    right, down, angle = unsteady(1.0), unsteady(1.0), unsteady(0.0015)  # pixels, pixels, radians
     centre = np.array([shot.camera.width / 2, shot.camera.height / 2])
     maps = np.zeros((frames, 2, 3))
     maps[:, 0, 0] = maps[:, 1, 1] = np.cos(angle)

@@ -17,14 +17,14 @@ from pushup_data.avatar.turns import Series
 STRENGTH = {
     "hips_sagging": (-12.0, -32.0),
     "hips_piked": (15.0, 42.0),
-    "shallow_depth": (64.0, 34.0),  # the elbows' flexion at the bottom
+    "shallow_depth": (66.0, 46.0),  # the elbows' flexion at the bottom
     "incomplete_lockout": (28.0, 55.0),  # and at the top
     "elbows_flared": (70.0, 90.0),
-    "head_dropped": (26.0, 60.0),
+    "head_dropped": (52.0, 78.0),
     "asymmetric": (7.0, 15.0),
 }
 # What a right rep looks like.
-_BOTTOM, _TOP, _FLARE, _NECK, _HIP = (82.0, 132.0), (2.0, 17.0), (12.0, 56.0), (-30.0, 8.0), (-5.0, 7.0)
+_BOTTOM, _TOP, _FLARE, _NECK, _HIP = (98.0, 150.0), (2.0, 17.0), (8.0, 52.0), (-22.0, 36.0), (-6.0, 8.0)
 # When in a rep an error of the hips shows, and how often.
 _SAGS = {"always": 0.45, "bottom": 0.2, "ascent": 0.15, "worm": 0.2}
 _PIKES = {"always": 0.6, "bottom": 0.2, "top": 0.2}
@@ -64,6 +64,8 @@ class Plan:
     out_s: float
     lead_s: float  # stillness at the top before the first rep, and after the last
     sway: float  # of the hips, degrees, in right reps too
+    knees: float  # how soft they are, degrees
+    rock: float  # how far the ankles go forward on the way down, degrees
     seed: int  # of the small unrest
 
 
@@ -88,8 +90,8 @@ def draw(
     knees = bool(rng.random() < 0.12) if on_knees is None else on_knees
     stance = Stance(
         on_knees=knees,
-        hands=rng.uniform(1.0, 1.55),
-        reach=rng.uniform(-0.04, 0.09),
+        hands=rng.uniform(0.95, 1.4),
+        reach=rng.uniform(-0.11, 0.03),
         feet=rng.uniform(0.04, 0.2),
         toe_out=rng.uniform(-8, 22),
         shins=float(rng.choice([8.0, 20.0, 45.0, 70.0])),
@@ -101,9 +103,9 @@ def draw(
         flare=rng.uniform(*_FLARE),
         hip=rng.uniform(*_HIP) + (4.0 if knees else 0.0),
         neck=rng.uniform(*_NECK),
-        down_s=rng.uniform(0.5, 1.7),
+        down_s=rng.uniform(0.4, 1.3),
         hold_s=rng.choice([0.0, rng.uniform(0, 0.6)]),
-        up_s=rng.uniform(0.45, 1.3),
+        up_s=rng.uniform(0.35, 1.0),
         rest_s=rng.choice([rng.uniform(0.05, 0.3), rng.uniform(0.2, 1.2)]),
     )
     fatigue = rng.uniform(-0.02, 0.3)
@@ -117,7 +119,9 @@ def draw(
         into_s=0.0 if knees or rng.random() < 0.5 else rng.uniform(0.7, 1.5),
         out_s=0.0 if knees or rng.random() < 0.5 else rng.uniform(0.7, 1.5),
         lead_s=rng.uniform(0.25, 0.8),
-        sway=float(rng.uniform(0.0, 4.0)),
+        sway=float(rng.uniform(0.0, 5.0)),
+        knees=float(rng.uniform(0.0, 12.0)),
+        rock=0.0 if knees else float(rng.uniform(0.0, 24.0)),
         seed=int(rng.integers(2**31)),
     )
 
@@ -144,7 +148,8 @@ def animate(plan: Plan, fps: float) -> tuple[Angles, list[Times]]:
         "neck": of([r.neck for r in reps]) - 4 * depth + _unrest(rng, t, 3.0),
         "roll": of([r.roll for r in reps]) * (0.2 + 0.8 * depth) + _unrest(rng, t, 0.7) * (0.2 + depth),
         "shoulders": 7.0 - 16.0 * depth,
-        "knee": np.zeros(len(t)),
+        "knee": plan.knees + _unrest(rng, t, 1.0),
+        "rock": plan.rock * depth,
         "hip": _unrest(rng, t, 0.8) + plan.sway * (rng.choice([-1, 1]) * depth + 0.5 * (rising - 0.3)),
     }
     when = {"always": np.ones(len(t)), "bottom": depth**1.5, "ascent": rising, "top": (1 - depth) ** 1.5}
@@ -223,7 +228,7 @@ def _with_errors(rng: np.random.Generator, rep: Rep, wrong: Mapping[str, float])
     if "hips_sagging" in wrong:
         changed |= {"hip": strength("hips_sagging"), "hip_when": _chosen(rng, _SAGS)}
         if changed["hip_when"] == "worm":
-            changed["neck"] = max(rep.neck, rng.uniform(-10, _NECK[1]))
+            changed["neck"] = max(rep.neck, rng.uniform(0, _NECK[1]))
     if "hips_piked" in wrong:
         changed |= {"hip": strength("hips_piked"), "hip_when": _chosen(rng, _PIKES)}
     if "shallow_depth" in wrong:

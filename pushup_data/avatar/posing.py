@@ -23,7 +23,8 @@ _LUMBAR = {"spine05": 0.5, "spine04": 0.8, "spine03": 1.0}
 _ROLL = {"spine05": 0.25, "spine04": 0.5, "spine03": 0.75, "spine02": 1.0}
 _SHOULDER_TWIST_BACK = 0.35  # what the skin at the shoulder is spared of the upper arm's own turn
 _FOREARM_TWIST = 0.5  # how much of the hand's turn the forearm takes over
-_TOES_DEG = 80.0  # the toes are bent up, flat on the floor
+_FOOT_DEG = 8.0  # how far the ankles are before the balls of the feet, at the top
+_TOES_DEG = 72.0  # the toes are bent up, flat on the floor
 _SIDES = (("L", 1.0), ("R", -1.0))
 
 
@@ -51,6 +52,7 @@ class Angles:
     neck: Series  # + towards the chest
     roll: Series  # trunk about its long axis, + left shoulder up
     shoulders: Series  # blades: + pushed apart, - drawn together
+    rock: Series  # ankles forward over the toes
 
     def __len__(self) -> int:
         return len(self.flexion)
@@ -78,9 +80,10 @@ def pose(body: Body, stance: Stance, angles: Angles) -> Posed:
     heads = _placed(rest, turned, body)
 
     pivot = "lowerleg01" if stance.on_knees else "foot"
-    support = _support(body, stance, rest)
+    support = _support(body, stance, rest, angles.rock)
     arms = _arm_lengths(rest, bones)
-    wrists = _wrists(body, stance, rest, support, arms)
+    wrists = _wrists(body, stance, rest, support[0], arms)
+    support, wrists = (p - [wrists[0, 0] / 2, 0, 0] for p in (support, wrists))  # the body about the origin
     flexed = np.radians(angles.flexion)
     length = np.sqrt(arms[0] ** 2 + arms[1] ** 2 + 2 * arms[0] * arms[1] * np.cos(flexed))
     middle = _middle(heads, bones, "upperarm01") - _middle(heads, bones, pivot)
@@ -89,14 +92,15 @@ def pose(body: Body, stance: Stance, angles: Angles) -> Posed:
     # Where the body must turn to so that the shoulders are an arm's length from the hands.
     reach = np.sqrt(np.maximum(length**2 - sideways**2, 1e-6))
     to_hands = wrists.mean(axis=0) - support
-    r, q = np.hypot(middle[:, 0], middle[:, 2]), float(np.hypot(to_hands[0], to_hands[2]))
+    r, q = np.hypot(middle[:, 0], middle[:, 2]), np.hypot(to_hands[:, 0], to_hands[:, 2])
     cosine = np.clip((r**2 + q**2 - reach**2) / (2 * r * q), -1, 1)
-    slope = np.arctan2(to_hands[2], to_hands[0]) + np.arccos(cosine) - np.arctan2(middle[:, 2], middle[:, 0])
+    slope = np.arctan2(to_hands[:, 2], to_hands[:, 0]) + np.arccos(cosine)
+    slope -= np.arctan2(middle[:, 2], middle[:, 0])
     turned = turns.up(np.degrees(slope))[:, None] @ turned
     heads = _placed(rest, turned, body)
     heads += (support - _middle(heads, bones, pivot))[:, None]
 
-    _plant_legs(turned, body, stance)
+    _plant_legs(turned, body, stance, angles.rock)
     heads = _placed(rest, turned, body)
     heads += (support - _middle(heads, bones, pivot))[:, None]
     found, elbows, hands = _arms(turned, heads, rest, body, stance=stance, wrists=wrists, flare=angles.flare)
@@ -130,7 +134,7 @@ def _bend(turned: Series, body: Body, stance: Stance, angles: Angles) -> None:
             turned[:, part] = trunk @ turns.up(-angles.neck * share)
 
 
-def _plant_legs(turned: Series, body: Body, stance: Stance) -> None:
+def _plant_legs(turned: Series, body: Body, stance: Stance, rock: Series) -> None:
     """Keep what touches the floor as it is: feet on their toes, or shins behind the knees."""
     for side, sign in _SIDES:
         if stance.on_knees:
@@ -141,27 +145,28 @@ def _plant_legs(turned: Series, body: Body, stance: Stance) -> None:
                 turned[:, part] = shin @ turns.up(np.array([-55.0]))  # feet stretched
         else:
             for part in _below(body, f"foot.{side}"):
-                turned[:, part] = _planted_foot()
+                turned[:, part] = turns.up(-_FOOT_DEG - rock)
             for part in _toes(body, side):
-                turned[:, part] = _planted_foot() @ turns.up(np.array([_TOES_DEG]))
+                turned[:, part] = turns.up(np.array([_TOES_DEG]))
 
 
-def _planted_foot() -> Series:
-    return turns.up(np.array([-8.0]))
-
-
-def _support(body: Body, stance: Stance, rest: Series) -> Series:
-    """Return the (3,) middle of the ankles (or knees) that puts the lowest skin on the floor."""
-    name = "lowerleg01" if stance.on_knees else "foot"
+def _support(body: Body, stance: Stance, rest: Series, rock: Series) -> Series:
+    """Return (T, 3) the middle of the ankles (or knees) that puts the lowest skin on the floor."""
     bones = body.bones
     turned = np.broadcast_to(np.eye(3), (1, len(rest), 3, 3)).copy()
-    _plant_legs(turned, body, stance)
+    _plant_legs(turned, body, stance, np.zeros(1))
     heads = _placed(rest, turned, body)
+    name = "lowerleg01" if stance.on_knees else "foot"
     touching = ("lowerleg", "upperleg02") if stance.on_knees else ("foot", "toe")
     numbers = [i for n, i in bones.items() if n.endswith(".L") and n.startswith(touching)]
     skin = np.isin(body.part, numbers)
     height = _skinned(body, turned[0], heads[0])[skin, 2].min() - heads[0, bones[f"{name}.L"], 2]
-    return np.array([0.0, 0.0, -height])
+    place = np.tile([0.0, 0.0, -height], (len(rock), 1))
+    if not stance.on_knees:  # the ankles turn about the balls of the feet
+        ball = heads[0, [bones[f"toe{k}-1.L"] for k in range(1, 6)]].mean(axis=0) - heads[0, bones["foot.L"]]
+        ankle = -ball * [1.0, 0.0, 1.0]
+        place += np.einsum("tij,j->ti", turns.up(-rock), ankle) - ankle
+    return place
 
 
 def _wrists(body: Body, stance: Stance, rest: Series, support: Series, arms: tuple[float, float]) -> Series:

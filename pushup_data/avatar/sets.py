@@ -16,7 +16,9 @@ from pushup_data.avatar import bodies, contact, film, joints, look, motion, posi
 from pushup_data.avatar.bodies import Body
 from pushup_data.avatar.motion import Times
 from pushup_data.avatar.posing import Posed
+from pushup_data.avatar.render import Renderer
 from pushup_data.avatar.shots import Shot
+from pushup_data.avatar.turns import Series
 from pushup_data.errors import BadInputError
 from pushup_data.landmarks import INDEX
 from pushup_data.taxonomy import Taxonomy, View
@@ -65,8 +67,8 @@ class Take:
     posed: Posed
     reps: list[tuple[int, int, int]]  # start, bottom, end in frames
     shot: Shot
-    points: posing.Series  # (T, 33, 3)
-    maps: posing.Series  # (T, 2, 3) the camera's hand
+    points: Series  # (T, 33, 3)
+    maps: Series  # (T, 2, 3) the camera's hand
     rng: np.random.Generator  # for clothes and room, which change no truth
 
 
@@ -89,7 +91,9 @@ def render(recipes: Sequence[Recipe], folder: Path) -> pl.DataFrame:
         for recipe in recipes
         if not (folder / recipe.name).exists() or not (recipe.name in made or _part(parts, recipe).exists())
     ]
-    for outcome in workers.run(_render, jobs, label="render", time_limit_s=_TIME_LIMIT_S, name=lambda j: j[0].name):
+    for outcome in workers.run(
+        _render, jobs, label="render", time_limit_s=_TIME_LIMIT_S, name=lambda j: j[0].name
+    ):
         if outcome.error:
             raise outcome.error
     rows = [tables.read(tables.TRUTH, _part(parts, r)) for r in recipes if r.name not in made]
@@ -110,7 +114,9 @@ def take(recipe: Recipe, known: Taxonomy) -> Take:
         np.random.default_rng([recipe.seed, recipe.number, stream]) for stream in range(4)
     )
     everybody = bodies.load()
-    body = everybody[np.random.default_rng(recipe.seed).permutation(len(everybody))[recipe.number % len(everybody)]]
+    body = everybody[
+        np.random.default_rng(recipe.seed).permutation(len(everybody))[recipe.number % len(everybody)]
+    ]
     views = recipe.views or SHARES
     view: View = str(rng.choice(list(views), p=np.array(list(views.values())) / sum(views.values())))  # type: ignore[assignment]
     count = int(rng.integers(recipe.reps[0], recipe.reps[1] + 1))
@@ -142,9 +148,7 @@ def take(recipe: Recipe, known: Taxonomy) -> Take:
 def pictures(made: Take) -> Iterator[film.Picture]:
     """Draw every frame of a set, as the camera takes it."""
     outfit = look.dress(made.body, look.draw_outfit(made.rng, made.body))
-    room = scene.draw_room(made.rng, made.shot.camera)
-    from pushup_data.avatar.render import Renderer
-
+    room = scene.draw_room(made.rng, made.shot.camera.azimuth)
     with Renderer(made.shot.camera, room, made.body.faces, outfit.colours) as renderer:
 
         def drawn() -> Iterator[film.Picture]:
@@ -210,7 +214,7 @@ def _part(parts: Path, recipe: Recipe) -> Path:
     return parts / f"{recipe.name}-{recipe.digest}.parquet"
 
 
-def _frames(times: Sequence[Times], points: posing.Series, fps: float) -> list[tuple[int, int, int]]:
+def _frames(times: Sequence[Times], points: Series, fps: float) -> list[tuple[int, int, int]]:
     """Return each rep's start, bottom (where the shoulders are lowest) and end."""
     height = points[:, [INDEX["left_shoulder"], INDEX["right_shoulder"]], 2].mean(axis=1)
     found = []
@@ -221,7 +225,10 @@ def _frames(times: Sequence[Times], points: posing.Series, fps: float) -> list[t
 
 
 def _write_manifest(folder: Path, truth: pl.DataFrame) -> None:
-    with files.atomic_path(folder / "manifest.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+    with (
+        files.atomic_path(folder / "manifest.csv") as path,
+        path.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(manifest.COLUMNS)
         for name, subject, view in truth.select("file", "subject", "view").iter_rows():

@@ -47,9 +47,10 @@ def moment(made: Take, error: str) -> int:
         for n in ("shoulder", "hip", "ankle")
     )
     line = ankle - shoulder
-    on_line = shoulder + ((hip - shoulder) * line).sum(axis=1, keepdims=True) / (line**2).sum(
-        axis=1, keepdims=True
-    ) * line
+    on_line = (
+        shoulder
+        + ((hip - shoulder) * line).sum(axis=1, keepdims=True) / (line**2).sum(axis=1, keepdims=True) * line
+    )
     off = (hip - on_line)[:, 2]
     return start + int(off.argmin() if error == "hips_sagging" else off.argmax())
 

@@ -11,8 +11,8 @@ from pushup_data.taxonomy import View
 
 Flaw = Literal["", "dark", "blurred", "hidden", "cut off"]
 
-# The camera's turn away from a side view, and its height above the body, in degrees. Front views only from low
-# down: higher, MediaPipe loses a body whose face is down.
+# The camera's turn away from a side view, and its height above the body, in degrees. Front views only from
+# low down: higher, MediaPipe loses a body whose face is down.
 _AZIMUTHS = {"side": (0.0, 12.0), "oblique": (22.0, 50.0), "front": (80.0, 90.0)}
 _ELEVATIONS = {"side": (2.0, 18.0), "oblique": (2.0, 18.0), "front": (1.0, 5.0)}
 _FROM_BEHIND = 0.25  # share of oblique views from the feet's side: the body is seen as well
@@ -43,7 +43,7 @@ class Shot:
 def draw(
     rng: np.random.Generator, points: Series, view: View, size: tuple[int, int], *, flaw_share: float
 ) -> Shot:
-    """Draw a camera that sees all of `points` (T, 33, 3) from a view; `size` is width and height in pixels."""
+    """Draw a camera that sees all of `points` (T, 33, 3) from a view; `size` is width, height in pixels."""
     turn = float(rng.uniform(*_AZIMUTHS[view]))
     if (view == "side" and rng.random() < 0.5) or (view == "oblique" and rng.random() < _FROM_BEHIND):
         turn = -turn
@@ -96,7 +96,14 @@ def _framing(
     near, far = 0.8, 12.0
     for _ in range(30):
         distance = (near + far) / 2
-        made = Camera(eye=middle + direction * distance, target=middle, fov=field, width=size[0], height=size[1])
+        made = Camera(
+            eye=middle + direction * distance, target=middle, fov=field, width=size[0], height=size[1]
+        )
         spread = np.abs(made.project(points) / np.array(size) - 0.5).max() * 2
         near, far = (distance, far) if not np.isfinite(spread) or spread > fill else (near, distance)
     return made
+
+
+def _point(xyz: Series) -> tuple[float, float, float]:
+    x, y, z = (float(v) for v in xyz)
+    return x, y, z

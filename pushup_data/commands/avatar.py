@@ -44,7 +44,7 @@ def avatar() -> None:
     help="Share of sets that are too dark, blurred, hidden or cut off, for the quality gate to catch.",
 )
 def render(
-    sets: int, seed: int, out: Path, reps: tuple[int, int], fps: float, view: str | None, flaws: float
+    *, sets: int, seed: int, out: Path, reps: tuple[int, int], fps: float, view: str | None, flaws: float
 ) -> None:
     """Render SETS videos into OUT, with manifest.csv and truth.parquet.
 

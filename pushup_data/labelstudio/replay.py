@@ -1,26 +1,16 @@
-"""Annotate as known raters did, through Label Studio's API, marked as simulated for ever."""
+"""Annotate as known raters did: their ratings of whole videos or of reps, as annotations in Label Studio."""
 
 import csv
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from tqdm import tqdm
 
 from pushup_data import tables, taxonomy
-from pushup_data.errors import BadInputError, ServerError
-from pushup_data.labelstudio import config, server, users
-from pushup_data.labelstudio.client import Client
-from pushup_data.labelstudio.server import Access
-from pushup_data.ledger import SIMULATED_DOMAIN
+from pushup_data.errors import BadInputError
+from pushup_data.labelstudio import config, simulated
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import Workspace
-
-Json = dict[str, Any]
-
-_SECONDS = 12.0  # what an answer is said to have taken
 
 
 @dataclass(frozen=True)
@@ -38,39 +28,18 @@ def run(workspace: Workspace, params: Params, path: Path) -> str:
     """Answer every waiting task that a rater has a rating for, once per rater; say how many."""
     known = taxonomy.load(workspace.taxonomy)
     ratings = read(path, known)
-    access = server.access(workspace, params.labelstudio)
-    if not access.local:
-        raise ServerError(
-            "replay makes users of its own, which works on the local server only; "
-            f"unset {server.URL_VARIABLE} and {server.KEY_VARIABLE}"
-        )
     videos = tables.read(tables.VIDEOS, workspace.videos)
     names = dict(videos.select("video_id", "original_name").iter_rows())
-    reps = tables.read(tables.REPS, workspace.reps)
-    counted = Counter(reps["video_id"])
+    counted = Counter(tables.read(tables.REPS, workspace.reps)["video_id"])
+
+    def respond(rater: str, data: simulated.Json) -> config.Result | None:
+        rating = _of(ratings, names.get(data["video_id"], ""), data["number"], rater)
+        if rating is None:
+            return None
+        return answer(rating[0], known, one_rep=counted[data["video_id"]] == 1, own=rating[1])
+
     raters = sorted({rater for _, _, rater in ratings})
-    said: Counter[str] = Counter()
-    with Client(access) as admin:
-        project = admin.project(params.labelstudio.title)
-        if project is None:
-            raise ServerError(
-                f"no project {params.labelstudio.title!r} at {access.url}; run `dvc repro` first"
-            )
-        include = "id,data,annotations,total_annotations,cancelled_annotations"
-        tasks = [t for t in admin.tasks(int(project["id"]), include) if "ext_id" in t["data"]]
-        done = _done(admin, tasks)
-    for rater in raters:
-        mail = f"{rater.lower()}@{SIMULATED_DOMAIN}"
-        with Client(_as_user(workspace, access, mail)) as client:
-            for task in tqdm(tasks, desc=f"replay {rater}", unit="task", disable=None):
-                data = task["data"]
-                rating = _of(ratings, names.get(data["video_id"], ""), data["number"], rater)
-                if rating is not None and mail not in done[task["id"]]:
-                    result = answer(rating[0], known, one_rep=counted[data["video_id"]] == 1, own=rating[1])
-                    client.annotate(task["id"], {"result": result, "lead_time": _SECONDS})
-                    said[rater] += 1
-    total = ", ".join(f"{said[r]} by {r}" for r in raters)
-    return f"replay: {said.total()} annotations ({total}), marked as simulated; run `dvc repro` to fetch them"
+    return simulated.answer(workspace, params.labelstudio, raters, respond)
 
 
 def read(path: Path, known: Taxonomy) -> dict[tuple[str, int | None, str], Rating]:
@@ -135,18 +104,3 @@ def _of(
             if (key, rep, rater) in ratings:
                 return ratings[key, rep, rater], rep is not None
     return None
-
-
-def _done(admin: Client, tasks: list[Json]) -> dict[int, set[str]]:
-    """Return who has answered each task."""
-    done: dict[int, set[str]] = defaultdict(set)
-    for task in tasks:
-        if task["annotations"]:
-            annotations = admin.task(task["id"])["annotations"]
-            done[task["id"]] = {a["completed_by"]["email"] for a in annotations}
-    return done
-
-
-def _as_user(workspace: Workspace, access: Access, mail: str) -> Access:
-    """Make a user of the local server, or find the one made before, and return their access."""
-    return users.member(access, mail, server.user_password(workspace, mail))
