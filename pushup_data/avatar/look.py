@@ -1,0 +1,355 @@
+"""How an avatar looks: skin, hair and clothes, put on its body at rest.
+
+Clothes are not meshes of their own: the skin is pushed out where they are. Each garment is a field over the
+vertices, metres inside its hem (negative outside); the renderer cuts it at zero in every pixel, so that hems
+are straight although the mesh is coarse.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from pushup_data.avatar.bodies import Body
+
+Floats = npt.NDArray[np.float32]
+Colour = tuple[float, float, float]  # sRGB, 0..1
+
+TOPS = ("none", "tank", "t-shirt", "long sleeve", "sports top")
+BOTTOMS = ("shorts", "leggings", "joggers")
+HAIR = ("bald", "short", "medium", "long", "bun", "ponytail")
+LAYERS = ("bottom", "top", "shoes", "hair")  # later ones lie over earlier ones
+
+_SKINS: list[Colour] = [
+    (0.95, 0.80, 0.71), (0.91, 0.73, 0.62), (0.85, 0.65, 0.52), (0.77, 0.57, 0.43), (0.66, 0.46, 0.33),
+    (0.54, 0.36, 0.25), (0.42, 0.27, 0.19), (0.31, 0.20, 0.15),
+]  # fmt: skip
+_HAIRS: list[Colour] = [(0.06, 0.05, 0.05), (0.16, 0.10, 0.07), (0.30, 0.19, 0.11), (0.50, 0.35, 0.18),
+                        (0.72, 0.56, 0.33), (0.48, 0.20, 0.09)]  # fmt: skip
+_CLOTHES: list[Colour] = [
+    (0.10, 0.10, 0.12), (0.92, 0.92, 0.90), (0.50, 0.51, 0.53), (0.14, 0.20, 0.38), (0.70, 0.14, 0.16),
+    (0.16, 0.42, 0.30), (0.20, 0.45, 0.75), (0.88, 0.62, 0.15), (0.48, 0.22, 0.45), (0.90, 0.50, 0.58),
+    (0.35, 0.62, 0.62), (0.26, 0.27, 0.30),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What a body wears; lengths are 0..1 along the limb."""
+
+    skin: Colour
+    hair: str  # one of HAIR
+    hair_colour: Colour
+    top: str  # one of TOPS
+    top_colour: Colour
+    sleeve: float  # of the upper arm, for T-shirts
+    loose: float  # metres that a T-shirt hangs away in front
+    bottom: str  # one of BOTTOMS
+    bottom_colour: Colour
+    leg: float  # of the thigh, for shorts
+    shoes: Colour | None  # None: bare feet
+    lips: float  # how red
+
+
+@dataclass(frozen=True, eq=False)
+class Colours:
+    """The paint of every vertex, for the renderer."""
+
+    skin: Floats  # (V, 3) sRGB, 0..1
+    hems: Floats  # (V, 4) metres inside each of LAYERS, negative outside
+    layers: Floats  # (4, 3) their sRGB colours
+    places: Floats  # (V, 3) at rest: cloth's pattern hangs on it
+
+    def flat(self) -> Floats:
+        """Return (V, 3) one colour per vertex, for renderers that know no hems."""
+        colours = self.skin.copy()
+        for hem, colour in zip(self.hems.T, self.layers, strict=True):
+            colours[hem > 0] = colour
+        return colours
+
+
+@dataclass(frozen=True, eq=False)
+class Dressed:
+    """A body's outside at rest, clothes and hair included."""
+
+    vertices: Floats  # (V, 3)
+    colours: Colours
+
+
+def draw_outfit(rng: np.random.Generator, body: Body) -> Outfit:
+    """Draw skin, hair and clothes at random; plausible for the body's sex and age."""
+    at = float(rng.uniform(0, len(_SKINS) - 1))
+    i = min(int(at), len(_SKINS) - 2)
+    skin = _mix(_SKINS[i], _SKINS[i + 1], at - i)
+    old = body.name in {"edna", "moss"}
+    hair_colour = _HAIRS[int(rng.integers(2 if at > 4 else len(_HAIRS)))]
+    if old or rng.random() < 0.05:
+        hair_colour = _mix((0.55, 0.54, 0.52), (0.85, 0.84, 0.82), float(rng.random()))
+    if body.man:
+        hair = rng.choice(HAIR, p=[0.15, 0.55, 0.25, 0.0, 0.03, 0.02])
+        top = rng.choice(TOPS, p=[0.2, 0.2, 0.45, 0.15, 0.0])
+        bottom = rng.choice(BOTTOMS, p=[0.65, 0.1, 0.25])
+    else:
+        hair = rng.choice(HAIR, p=[0.0, 0.1, 0.2, 0.15, 0.3, 0.25])
+        top = rng.choice(TOPS, p=[0.0, 0.25, 0.3, 0.15, 0.3])
+        bottom = rng.choice(BOTTOMS, p=[0.25, 0.6, 0.15])
+    return Outfit(
+        skin=skin,
+        hair=str(hair),
+        hair_colour=hair_colour,
+        top=str(top),
+        top_colour=_cloth(rng),
+        sleeve=float(rng.uniform(0.5, 0.9)),
+        loose=float(max(0.0, rng.uniform(-0.01, 0.03))),
+        bottom=str(bottom),
+        bottom_colour=_cloth(rng, dark=rng.random() < 0.6),
+        leg=float(rng.uniform(0.3, 0.95)),
+        shoes=None if rng.random() < 0.35 else _cloth(rng),
+        lips=float(rng.uniform(0.0, 0.4) if body.man else rng.uniform(0.2, 1.0)),
+    )
+
+
+def dress(body: Body, outfit: Outfit) -> Dressed:
+    """Put the outfit on. Needs no randomness: the same body and outfit give the same result."""
+    hems = np.stack(
+        [_bottom(body, outfit), _top(body, outfit), _shoes(body, outfit), _hair(body, outfit)], axis=1
+    ).astype(np.float32)
+    vertices = body.vertices.astype(np.float32).copy()
+    if outfit.shoes is not None:
+        vertices = _smooth(body, vertices, hems[:, 2] > 0, 30)
+    if outfit.hair not in {"bald", "short"}:
+        vertices = _smooth(body, vertices, hems[:, 3] > 0, 8)
+    normals = _normals(vertices, body.faces)
+    thick = np.zeros(len(vertices), np.float32)
+    for hem, depth in zip(hems.T, _depths(body, outfit), strict=True):
+        thick = np.maximum(thick, depth * np.clip(0.35 + hem / 0.012, 0, 1) * (hem > 0))
+    vertices = vertices + thick[:, None] * normals + _hang(body, outfit, hems[:, 1], normals)
+    vertices = _tail(body, outfit, vertices)
+    skin = _paint(body, outfit)
+    layers = np.array(
+        [outfit.bottom_colour, outfit.top_colour, outfit.shoes or (0, 0, 0), outfit.hair_colour], np.float32
+    )
+    return Dressed(vertices.astype(np.float32), Colours(skin, hems, layers, body.vertices))
+
+
+def _mix(a: Colour, b: Colour, t: float) -> Colour:
+    r, g, b_ = (float(x + (y - x) * t) for x, y in zip(a, b, strict=True))
+    return r, g, b_
+
+
+def _cloth(rng: np.random.Generator, *, dark: bool = False) -> Colour:
+    base = np.array(_CLOTHES[int(rng.integers(len(_CLOTHES)))]) * (0.45 if dark else 1.0)
+    r, g, b = (float(v) for v in np.clip(base + rng.normal(0, 0.03, 3), 0.04, 0.95))
+    return r, g, b
+
+
+def _along(body: Body, first: str, last: str) -> tuple[Floats, float]:
+    """(V,) metres along the line between two bones' heads, and its length."""
+    start, end = body.heads[body.bones[first]], body.heads[body.bones[last]]
+    length = float(np.linalg.norm(end - start))
+    return (body.vertices - start) @ ((end - start) / length), length
+
+
+def _parts(body: Body, *starts: str) -> npt.NDArray[np.bool_]:
+    """(V,) whether a vertex belongs to one of the bones with these beginnings."""
+    return np.isin(body.part, [i for name, i in body.bones.items() if name.startswith(starts)])
+
+
+_ARM = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
+_LEG = ("upperleg", "lowerleg", "foot", "toe")
+
+
+def _arm(body: Body) -> Floats:
+    """(V,) metres from the shoulder along the arm; negative on the trunk."""
+    arm = _parts(body, *_ARM)
+    along = np.full(len(body.vertices), -0.06, np.float32)
+    for side in (".L", ".R"):
+        upper, length = _along(body, "upperarm01" + side, "lowerarm01" + side)
+        lower, _ = _along(body, "lowerarm01" + side, "wrist" + side)
+        mine = arm & ((body.vertices[:, 0] > 0) == (side == ".L"))
+        along[mine] = np.where(lower > 0, length + lower, upper)[mine]
+    return along
+
+
+def _leg(body: Body) -> Floats:
+    """(V,) metres from the hip down the leg; 0 on the trunk."""
+    hip = body.heads[body.bones["upperleg01.L"]][2]
+    return np.where(_parts(body, *_ARM), 0, np.maximum(hip - body.vertices[:, 2], 0)).astype(np.float32)
+
+
+def _bottom(body: Body, outfit: Outfit) -> Floats:
+    z = body.vertices[:, 2]
+    waist = body.heads[body.bones["spine04"]][2] + 0.01
+    hip = body.heads[body.bones["upperleg01.L"]][2]
+    knee = hip - body.heads[body.bones["lowerleg01.L"]][2]
+    ankle = hip - body.heads[body.bones["foot.L"]][2]
+    end = knee * outfit.leg if outfit.bottom == "shorts" else ankle - 0.02
+    field = np.minimum(waist - z, end - _leg(body))
+    return np.where(_parts(body, *_ARM), -1, field).astype(np.float32)
+
+
+def _top(body: Body, outfit: Outfit) -> Floats:
+    x, y, z = body.vertices.T
+    if outfit.top == "none":
+        return np.full(len(x), -1, np.float32)
+    neck = body.heads[body.bones["neck01"]]
+    arm = _arm(body)
+    _, upper = _along(body, "upperarm01.L", "lowerarm01.L")
+    _, lower = _along(body, "lowerarm01.L", "wrist.L")
+    neckline = neck[2] + 0.015 + 0.7 * (y - neck[1]) - z
+    if outfit.top in {"tank", "sports top"}:
+        # wide round the neck, open at the shoulders; deeper in front
+        shoulder = body.heads[body.bones["upperarm01.L"]]
+        opening = np.hypot(x, (z - neck[2]) * 0.9) - 0.085 + 0.1 * (y - neck[1])
+        strap = shoulder[0] * 0.83 - np.abs(x) + 0.35 * np.maximum(shoulder[2] - z, 0)
+        neckline = np.minimum(np.where(z > neck[2] - 0.12, opening, 1), np.minimum(strap, neckline + 0.05))
+        end = -0.005
+    else:
+        end = upper * outfit.sleeve if outfit.top == "t-shirt" else upper + lower - 0.02
+    hem = body.heads[body.bones["spine05"]][2] - 0.04
+    if outfit.top == "sports top":
+        hem = body.heads[body.bones["spine02"]][2] + 0.005
+    field = np.minimum(neckline, end - arm)
+    field = np.where(_parts(body, *_ARM), field, np.minimum(field, z - hem))
+    return np.where(_parts(body, "head", "eye", "neck02", "neck03"), -1, field).astype(np.float32)
+
+
+def _shoes(body: Body, outfit: Outfit) -> Floats:
+    if outfit.shoes is None:
+        return np.full(len(body.vertices), -1, np.float32)
+    ankle = body.heads[body.bones["foot.L"]][2]
+    field = ankle - 0.005 - body.vertices[:, 2]
+    return np.where(_parts(body, *_LEG), field, -1).astype(np.float32)
+
+
+def _face(body: Body) -> Floats:
+    """(V, 3) places around the point between the eyes, in eye distances: x left, y back, z up."""
+    left, right = body.heads[body.bones["eye.L"]], body.heads[body.bones["eye.R"]]
+    return np.asarray((body.vertices - (left + right) / 2) / np.linalg.norm(left - right), dtype=np.float32)
+
+
+def _hair(body: Body, outfit: Outfit) -> Floats:
+    x, y, z = _face(body).T
+    if outfit.hair == "bald":
+        return np.full(len(x), -1, np.float32)
+    front = np.maximum(z - (1.12 - 0.25 * np.abs(x) ** 2 * 0.6) - 0.15 * (y + 0.4), 0.75 * (y - 0.55))
+    low = {"short": -0.55, "medium": -0.8, "long": -1.9}.get(outfit.hair, -0.75)
+    behind = y - (0.62 if outfit.hair == "long" else 1.65) + 0.55 * np.clip(z + 0.15, 0, 1) * 2
+    field = np.minimum(np.minimum(front, behind), np.where(y > 1.2, z - low, z + 0.45))
+    field = np.where(_ears(body) & (outfit.hair in {"short", "medium", "bun", "ponytail"}), -0.02, field)
+    field = np.where(_parts(body, "head", "neck"), field, -1)
+    return np.asarray(field * 0.06, dtype=np.float32)  # an eye distance is about 6 cm
+
+
+def _ears(body: Body) -> npt.NDArray[np.bool_]:
+    x, y, z = _face(body).T
+    return (np.abs(x) > 1.12) & (y > 0.85) & (y < 1.75) & (z < 0.22) & (z > -0.95)
+
+
+def _depths(body: Body, outfit: Outfit) -> tuple[float, float, float, float]:
+    bottom = {"shorts": 0.010, "leggings": 0.003, "joggers": 0.013}[outfit.bottom]
+    top = {"none": 0.0, "tank": 0.007, "t-shirt": 0.010, "long sleeve": 0.008, "sports top": 0.004}[
+        outfit.top
+    ]
+    hair = {"bald": 0.0, "short": 0.010, "medium": 0.022, "long": 0.020}.get(outfit.hair, 0.010)
+    return bottom, top, 0.010, hair
+
+
+def _hang(body: Body, outfit: Outfit, top: Floats, normals: Floats) -> Floats:
+    """(V, 3) how a T-shirt hangs away from the front of somebody who lies on it."""
+    moved = np.zeros_like(body.vertices)
+    if outfit.top != "t-shirt":
+        return moved
+    trunk = ~_parts(body, *_ARM)
+    low = body.heads[body.bones["spine05"]][2]
+    high = body.heads[body.bones["spine01"]][2]
+    share = np.clip((high - body.vertices[:, 2]) / (high - low), 0, 1)
+    share = share * np.clip(-normals[:, 1], 0, 1) * np.clip(0.3 + top / 0.02, 0, 1) * (top > 0) * trunk
+    moved[:, 1] = -outfit.loose * share
+    return moved
+
+
+def _tail(body: Body, outfit: Outfit, vertices: Floats) -> Floats:
+    """Draw the hair at the back of the head out into a bun or a ponytail."""
+    if outfit.hair not in {"bun", "ponytail"}:
+        return vertices
+    unit = float(np.linalg.norm(body.heads[body.bones["eye.L"]] - body.heads[body.bones["eye.R"]]))
+    face = _face(body)
+    head = _parts(body, "head") & (face[:, 1] > 1.0)
+    knot = face[head][np.argmax(face[head] @ np.array([0, 0.85, 0.5], np.float32))]
+    far = np.linalg.norm(face - knot, axis=1)
+    share = np.where(head, np.sqrt(np.clip(1 - (far / 0.75) ** 2, 0, 1)), 0)
+    way = np.array([0, 0.85, 0.5] if outfit.hair == "bun" else [0, 0.75, -0.3], np.float32)
+    return np.asarray(vertices + share[:, None] * way * unit * (0.8 if outfit.hair == "bun" else 1.5))
+
+
+def _paint(body: Body, outfit: Outfit) -> Floats:
+    """(V, 3) the skin's own colours: eyes, brows, lips, cheeks, stubble of the bald."""
+    skin = np.tile(np.array(outfit.skin, np.float32), (len(body.vertices), 1))
+    base, dark = np.array(outfit.skin), np.array(outfit.hair_colour)
+    for name, colour, share in (
+        ("cheeks", base * (1.0, 0.82, 0.80), 0.5),
+        ("lips", base * (0.88, 0.60 - 0.15 * outfit.lips, 0.60 - 0.12 * outfit.lips), 0.85),
+        ("lids", base * 0.45, 0.8),
+        ("brows", dark * 0.8, 0.9),
+        ("white", np.array([0.93, 0.92, 0.90]), 1.0),
+        ("iris", np.array([0.16, 0.10, 0.07]), 1.0),
+        ("mouth", np.array([0.25, 0.08, 0.08]), 1.0),
+        ("nails", np.clip(base * (1.06, 0.95, 0.95), 0, 1), 0.0),
+    ):
+        weight = _features()[name][:, None] * share if name in _features() else 0.0
+        skin = skin * (1 - weight) + colour.astype(np.float32) * weight
+    return skin.astype(np.float32)
+
+
+@cache
+def _features() -> dict[str, Floats]:
+    """How much each vertex belongs to a feature of the face; measured on one body, valid for all."""
+    from pushup_data.avatar import bodies
+
+    body = bodies.load()[0]
+    face = _face(body)
+    x, y, z = np.abs(face[:, 0]), face[:, 1], face[:, 2]
+    eye = _parts(body, "eye")
+    front = (y < 0.9) & _parts(body, "head") & ~eye
+    out = np.hypot(x - 0.5, z)
+    lid = np.hypot((x - 0.5) / 0.30, (z - 0.02) / 0.14)
+    arch = 0.34 + 0.06 * np.cos((x - 0.55) * 4)
+    lips = np.hypot(x / 0.42, (z + 1.06) / 0.19)
+    return {
+        "white": eye.astype(np.float32),
+        "iris": (eye & (out < 0.125)).astype(np.float32),
+        "lids": (front & (y < 0.1)) * np.clip((1.25 - lid) / 0.25, 0, 1),
+        "brows": front * np.clip(1.6 - np.abs(z - arch) / 0.06, 0, 1) * ((x > 0.2) & (x < 0.85)),
+        "lips": (front & (y < 0.1)) * np.clip((1.05 - lips) / 0.15, 0, 1),
+        "cheeks": front * np.exp(-(((x - 0.65) / 0.35) ** 2) - ((z + 0.62) / 0.3) ** 2),
+        "mouth": (front & (y > -0.1) & (z < -0.4) & (x < 0.5)).astype(np.float32) * 0,
+    }
+
+
+@cache
+def _ring(vertices: int, faces: bytes) -> sparse.csr_matrix:
+    """(V, V) mean of every vertex's neighbours."""
+    f = np.frombuffer(faces, np.int64).reshape(-1, 3)
+    i, j = np.concatenate([f[:, [0, 1]], f[:, [1, 2]], f[:, [2, 0]]]).T
+    near = sparse.csr_matrix((np.ones(len(i), np.float32), (i, j)), (vertices, vertices))
+    near = ((near + near.T) > 0).astype(np.float32)
+    return sparse.csr_matrix(sparse.diags(1 / np.maximum(near.sum(axis=1).A1, 1)) @ near)
+
+
+def _smooth(body: Body, vertices: Floats, where: npt.NDArray[np.bool_], times: int) -> Floats:
+    ring = _ring(len(vertices), body.faces.tobytes())
+    for _ in range(times):
+        vertices = np.where(where[:, None], 0.5 * vertices + 0.5 * (ring @ vertices), vertices)
+    return vertices
+
+
+def _normals(vertices: Floats, faces: npt.NDArray[np.int64]) -> Floats:
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    cross = np.cross(b - a, c - a)
+    normals = np.zeros_like(vertices)
+    for i in range(3):
+        np.add.at(normals, faces[:, i], cross)
+    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))
