@@ -12,7 +12,7 @@ _HEIGHT = 2.7  # of a room; a hedge is lower
 
 
 def triangles(room: Room) -> Floats:
-    """Return (3 T, 12) corners in the world: position, normal, colour, and the place in a wall, with the kind.
+    """Return (3 T, 12) corners in the world: position, normal, colour, place in a wall, kind.
 
     Three rows make a triangle, counter-clockwise from outside. The floor comes first, in two triangles.
     """
@@ -93,8 +93,9 @@ def _turned(ball: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
         rows = [ring * np.cos(r) + (0, 0, np.sin(r)) for r in rise]
         facing = rows
     else:
-        rows = [ring - (0, 0, 1), ring + (0, 0, 1), ring + (0, 0, 1), ring * 0 + (0, 0, 1)]
-        facing = [ring, ring, ring * 0 + (0, 0, 1), ring * 0 + (0, 0, 1)]
+        up = np.array([0.0, 0.0, 1.0])
+        rows = [ring - up, ring + up, ring + up, ring * 0 + up]
+        facing = [ring, ring, ring * 0 + up, ring * 0 + up]
     points, normals = [], []
     for i in range(len(rows) - 1):
         low, high, n0, n1 = rows[i], rows[i + 1], facing[i], facing[i + 1]

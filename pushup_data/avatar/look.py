@@ -7,10 +7,12 @@ are straight although the mesh is coarse.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from pushup_data.avatar.bodies import Body
 
@@ -51,6 +53,7 @@ class Outfit:
     leg: float  # of the thigh, for shorts
     shoes: Colour | None  # None: bare feet
     lips: float  # how red
+    beard: float  # 0..1: none, stubble, full
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,7 @@ def draw_outfit(rng: np.random.Generator, body: Body) -> Outfit:
         leg=float(rng.uniform(0.3, 0.95)),
         shoes=None if rng.random() < 0.35 else _cloth(rng),
         lips=float(rng.uniform(0.0, 0.4) if body.man else rng.uniform(0.2, 1.0)),
+        beard=float(rng.uniform(0.15, 0.8)) if body.man and rng.random() < 0.45 else 0.0,
     )
 
 
@@ -120,7 +124,9 @@ def dress(body: Body, outfit: Outfit) -> Dressed:
     if outfit.shoes is not None:
         vertices = _smooth(body, vertices, hems[:, 2] > 0, 30)
     if outfit.hair not in {"bald", "short"}:
-        vertices = _smooth(body, vertices, hems[:, 3] > 0, 8)
+        vertices = _smooth(
+            body, vertices, (hems[:, 3] > 0) & ~_tongue(body), 25 if outfit.hair == "long" else 8
+        )
     normals = _normals(vertices, body.faces)
     thick = np.zeros(len(vertices), np.float32)
     for hem, depth in zip(hems.T, _depths(body, outfit), strict=True):
@@ -154,7 +160,8 @@ def _along(body: Body, first: str, last: str) -> tuple[Floats, float]:
 
 def _parts(body: Body, *starts: str) -> npt.NDArray[np.bool_]:
     """(V,) whether a vertex belongs to one of the bones with these beginnings."""
-    return np.isin(body.part, [i for name, i in body.bones.items() if name.startswith(starts)])
+    bones = [i for name, i in body.bones.items() if name.startswith(starts)]
+    return np.asarray(np.isin(body.part, bones))
 
 
 _ARM = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
@@ -213,7 +220,10 @@ def _top(body: Body, outfit: Outfit) -> Floats:
         hem = body.heads[body.bones["spine02"]][2] + 0.005
     field = np.minimum(neckline, end - arm)
     field = np.where(_parts(body, *_ARM), field, np.minimum(field, z - hem))
-    return np.where(_parts(body, "head", "eye", "neck02", "neck03"), -1, field).astype(np.float32)
+    # a strap is only a few vertices wide
+    return _even(
+        body, np.where(_parts(body, "eye"), -1, field), 0 if outfit.top in {"tank", "sports top"} else 2
+    )
 
 
 def _shoes(body: Body, outfit: Outfit) -> Floats:
@@ -234,13 +244,19 @@ def _hair(body: Body, outfit: Outfit) -> Floats:
     x, y, z = _face(body).T
     if outfit.hair == "bald":
         return np.full(len(x), -1, np.float32)
-    front = np.maximum(z - (1.12 - 0.25 * np.abs(x) ** 2 * 0.6) - 0.15 * (y + 0.4), 0.75 * (y - 0.55))
-    low = {"short": -0.55, "medium": -0.8, "long": -1.9}.get(outfit.hair, -0.75)
-    behind = y - (0.62 if outfit.hair == "long" else 1.65) + 0.55 * np.clip(z + 0.15, 0, 1) * 2
-    field = np.minimum(np.minimum(front, behind), np.where(y > 1.2, z - low, z + 0.45))
-    field = np.where(_ears(body) & (outfit.hair in {"short", "medium", "bun", "ponytail"}), -0.02, field)
+    # the hairline from the side: how low hair grows, from the forehead over the temple and ear to the nape
+    line = {
+        "long": [0.92, 0.85, 0.62, 0.25, -1.2, -1.9, -1.9, -1.9],
+        "medium": [1.00, 0.88, 0.60, 0.35, -0.30, 0.0, -0.85, -1.05],
+    }.get(outfit.hair, [1.08, 0.92, 0.62, 0.40, -0.20, 0.10, -0.55, -0.80])
+    temple = 0.16 * np.clip((np.abs(x) - 0.25) / 0.5, 0, 1) * np.clip((0.7 - y) / 0.5, 0, 1)
+    field = z - temple - np.interp(y, [-0.5, 0.0, 0.5, 0.78, 0.92, 1.2, 1.7, 2.0], line)
+    if outfit.hair != "long":
+        field = np.where(_ears(body), np.minimum(field, -0.3), field)
     field = np.where(_parts(body, "head", "neck"), field, -1)
-    return np.asarray(field * 0.06, dtype=np.float32)  # an eye distance is about 6 cm
+    if outfit.hair in {"bun", "ponytail"}:
+        field = np.where(_tongue(body), 1, field)
+    return _even(body, field * 0.06, 2)  # an eye distance is about 6 cm
 
 
 def _ears(body: Body) -> npt.NDArray[np.bool_]:
@@ -271,18 +287,30 @@ def _hang(body: Body, outfit: Outfit, top: Floats, normals: Floats) -> Floats:
     return moved
 
 
+def _tongue(body: Body) -> npt.NDArray[np.bool_]:
+    """(V,) the tongue: a closed surface of its own inside the mouth, never seen."""
+    return np.asarray(_islands(len(body.vertices), body.faces.tobytes()) == 1)
+
+
 def _tail(body: Body, outfit: Outfit, vertices: Floats) -> Floats:
-    """Draw the hair at the back of the head out into a bun or a ponytail."""
+    """Tie the hair: the surface of the unseen tongue becomes a bun or a ponytail at the back of the head."""
     if outfit.hair not in {"bun", "ponytail"}:
         return vertices
-    unit = float(np.linalg.norm(body.heads[body.bones["eye.L"]] - body.heads[body.bones["eye.R"]]))
-    face = _face(body)
-    head = _parts(body, "head") & (face[:, 1] > 1.0)
-    knot = face[head][np.argmax(face[head] @ np.array([0, 0.85, 0.5], np.float32))]
-    far = np.linalg.norm(face - knot, axis=1)
-    share = np.where(head, np.sqrt(np.clip(1 - (far / 0.75) ** 2, 0, 1)), 0)
-    way = np.array([0, 0.85, 0.5] if outfit.hair == "bun" else [0, 0.75, -0.3], np.float32)
-    return np.asarray(vertices + share[:, None] * way * unit * (0.8 if outfit.hair == "bun" else 1.5))
+    left, right = body.heads[body.bones["eye.L"]], body.heads[body.bones["eye.R"]]
+    unit = float(np.linalg.norm(left - right))
+    face, tongue = _face(body), _tongue(body)
+    head = face[_parts(body, "head") & (face[:, 1] > 1.0) & ~tongue]
+    knot = head[np.argmax(head @ np.array([0, 0.85, 0.45], np.float32))]
+    if outfit.hair == "bun":
+        centre, size = knot + np.array([0, 0.22, 0.12]), np.array([0.48, 0.40, 0.48])
+    else:
+        centre, size = knot + np.array([0, 0.35, -0.60]), np.array([0.27, 0.24, 1.0])
+    ball = vertices[tongue] - vertices[tongue].mean(axis=0)
+    ball = ball / np.abs(ball).max(axis=0)
+    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    tied = vertices.copy()
+    tied[tongue] = (left + right) / 2 + unit * (centre + ball * size * (-1, -1, 1))
+    return tied
 
 
 def _paint(body: Body, outfit: Outfit) -> Floats:
@@ -290,16 +318,15 @@ def _paint(body: Body, outfit: Outfit) -> Floats:
     skin = np.tile(np.array(outfit.skin, np.float32), (len(body.vertices), 1))
     base, dark = np.array(outfit.skin), np.array(outfit.hair_colour)
     for name, colour, share in (
+        ("beard", dark, outfit.beard),
         ("cheeks", base * (1.0, 0.82, 0.80), 0.5),
-        ("lips", base * (0.88, 0.60 - 0.15 * outfit.lips, 0.60 - 0.12 * outfit.lips), 0.85),
+        ("lips", base * (0.92, 0.74 - 0.28 * outfit.lips, 0.72 - 0.22 * outfit.lips), 0.85),
         ("lids", base * 0.45, 0.8),
         ("brows", dark * 0.8, 0.9),
         ("white", np.array([0.93, 0.92, 0.90]), 1.0),
         ("iris", np.array([0.16, 0.10, 0.07]), 1.0),
-        ("mouth", np.array([0.25, 0.08, 0.08]), 1.0),
-        ("nails", np.clip(base * (1.06, 0.95, 0.95), 0, 1), 0.0),
     ):
-        weight = _features()[name][:, None] * share if name in _features() else 0.0
+        weight = _features()[name][:, None] * share
         skin = skin * (1 - weight) + colour.astype(np.float32) * weight
     return skin.astype(np.float32)
 
@@ -325,7 +352,9 @@ def _features() -> dict[str, Floats]:
         "brows": front * np.clip(1.6 - np.abs(z - arch) / 0.06, 0, 1) * ((x > 0.2) & (x < 0.85)),
         "lips": (front & (y < 0.1)) * np.clip((1.05 - lips) / 0.15, 0, 1),
         "cheeks": front * np.exp(-(((x - 0.65) / 0.35) ** 2) - ((z + 0.62) / 0.3) ** 2),
-        "mouth": (front & (y > -0.1) & (z < -0.4) & (x < 0.5)).astype(np.float32) * 0,
+        "beard": (y < 1.0)
+        * _parts(body, "head")
+        * np.clip((-0.72 - 0.35 * np.maximum(x - 0.3, 0) + 0.75 * np.clip(y, 0, 0.9) - z) / 0.12, 0, 1),
     }
 
 
@@ -337,6 +366,21 @@ def _ring(vertices: int, faces: bytes) -> sparse.csr_matrix:
     near = sparse.csr_matrix((np.ones(len(i), np.float32), (i, j)), (vertices, vertices))
     near = ((near + near.T) > 0).astype(np.float32)
     return sparse.csr_matrix(sparse.diags(1 / np.maximum(near.sum(axis=1).A1, 1)) @ near)
+
+
+@cache
+def _islands(vertices: int, faces: bytes) -> npt.NDArray[np.int32]:
+    """(V,) which connected surface a vertex belongs to: skin, tongue, left eye, right eye."""
+    return np.asarray(connected_components(_ring(vertices, faces), directed=False)[1])
+
+
+def _even(body: Body, field: npt.NDArray[Any], times: int) -> Floats:
+    """Smooth a hem's field over the skin, where it follows the borders of parts."""
+    ring = _ring(len(field), body.faces.tobytes())
+    field = np.maximum(field, -0.06)
+    for _ in range(times):
+        field = 0.4 * field + 0.6 * (ring @ field)
+    return field.astype(np.float32)
 
 
 def _smooth(body: Body, vertices: Floats, where: npt.NDArray[np.bool_], times: int) -> Floats:

@@ -161,7 +161,7 @@ class Renderer:
     def _draw_room(self) -> tuple[Picture, Picture]:
         """Draw the empty room with the sun and in the shade, (H, W, 4) each, bottom row first.
 
-        It is drawn twice as large, so that the patterns do not flicker. The sunny one's alpha marks the floor.
+        It is drawn twice as large, so that the patterns do not flicker. Alpha with the sun marks the floor.
         """
         gl, room = self._gl, self.room
         rows = furniture.triangles(room)
@@ -208,17 +208,18 @@ class Renderer:
 
 
 def _context() -> Any:
-    """Open OpenGL without a screen, on one core: each of several processes draws faster than one with threads."""
+    """Open OpenGL without a screen, on one core: several processes draw faster than several threads."""
     os.environ.setdefault("LP_NUM_THREADS", "1")
     os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")  # the same pixels on every machine
     import moderngl
 
+    backend: Any = "egl"  # moderngl's type for it is wrong
     try:
-        return moderngl.create_context(standalone=True, backend="egl", require=330)
+        return moderngl.create_context(standalone=True, backend=backend, require=330)
     except Exception as e:
         raise MissingInputError(
-            f"no OpenGL to draw avatars with ({e}); install the Debian packages libegl1 libgl1 libgl1-mesa-dri "
-            "libegl-mesa0 (`make system` does)"
+            f"no OpenGL to draw avatars with ({e}); install the Debian packages libegl1 libgl1 "
+            "libgl1-mesa-dri libegl-mesa0 (`make system` does)"
         ) from e
 
 
@@ -288,4 +289,5 @@ def _coarse(places: Floats, faces: npt.NDArray[np.int64]) -> npt.NDArray[np.int6
     merged = first[cell.ravel()][faces]
     a, b, c = merged.T
     kept = merged[(a != b) & (b != c) & (a != c)]
-    return np.unique(np.sort(kept, axis=1), axis=0)  # which way they face does not matter to a shadow
+    # which way they face does not matter to a shadow
+    return np.asarray(np.unique(np.sort(kept, axis=1), axis=0))

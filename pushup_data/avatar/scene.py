@@ -30,7 +30,7 @@ class Camera:
 
     @property
     def azimuth(self) -> float:
-        """Where the camera stands, seen from its target: degrees from +Y (the left side) towards +X (head)."""
+        """Where the camera stands, from its target: degrees from +Y (left side) towards +X (head)."""
         away = np.subtract(self.eye, self.target)
         return float(np.degrees(np.arctan2(away[0], away[1])))
 
@@ -223,7 +223,7 @@ def _things(rng: np.random.Generator, back: float, left: float, right: float) ->
         middle = x + width / 2
         near = back - 0.25
         if kind == "shelf":
-            made += _shelf(rng, middle, near, width, _vary(rng, woods + greys), brights + greys)
+            made += _shelf(rng, (middle, near), width, _vary(rng, woods + greys), brights + greys)
         elif kind == "box":
             deep, high = float(rng.uniform(0.3, 0.45)), float(rng.uniform(0.3, 1.0))
             made.append(
@@ -273,8 +273,9 @@ def _on_the_wall(rng: np.random.Generator, x: float, back: float) -> list[Thing]
 
 
 def _shelf(
-    rng: np.random.Generator, x: float, y: float, wide: float, colour: Colour, insides: list[Colour]
+    rng: np.random.Generator, at: tuple[float, float], wide: float, colour: Colour, insides: list[Colour]
 ) -> list[Thing]:
+    x, y = at
     boards = int(rng.integers(2, 5))
     made = [
         Thing("box", (x + s * wide / 2, y, boards * 0.19), (0.04, 0.35, boards * 0.38), colour)
@@ -282,13 +283,15 @@ def _shelf(
     ]
     for i in range(boards + 1):
         made.append(Thing("box", (x, y, i * 0.38 + 0.015), (wide, 0.35, 0.03), colour))
-        at = -wide / 2 + 0.08
-        while i < boards and at < wide / 2 - 0.2:
+        start = -wide / 2 + 0.08
+        while i < boards and start < wide / 2 - 0.2:
             w, h = float(rng.uniform(0.05, 0.2)), float(rng.uniform(0.12, 0.3))
             made.append(
-                Thing("box", (x + at + w / 2, y, i * 0.38 + 0.03 + h / 2), (w, 0.25, h), _vary(rng, insides))
+                Thing(
+                    "box", (x + start + w / 2, y, i * 0.38 + 0.03 + h / 2), (w, 0.25, h), _vary(rng, insides)
+                )
             )
-            at += w + float(rng.uniform(0.0, 0.15))
+            start += w + float(rng.uniform(0.0, 0.15))
     return made
 
 
