@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from pushup_data.avatar.scene import Room, Thing
+from pushup_data.avatar.scene import Room
+from pushup_data.avatar.things import Thing
 
 Floats = npt.NDArray[np.float32]
 

@@ -6,14 +6,11 @@ are straight although the mesh is coarse.
 """
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
+from pushup_data.avatar import anatomy
 from pushup_data.avatar.bodies import Body
 
 Floats = npt.NDArray[np.float32]
@@ -122,12 +119,12 @@ def dress(body: Body, outfit: Outfit) -> Dressed:
     ).astype(np.float32)
     vertices = body.vertices.astype(np.float32).copy()
     if outfit.shoes is not None:
-        vertices = _smooth(body, vertices, hems[:, 2] > 0, 30)
+        vertices = anatomy.smooth(body, vertices, hems[:, 2] > 0, 30)
     if outfit.hair not in {"bald", "short"}:
-        vertices = _smooth(
-            body, vertices, (hems[:, 3] > 0) & ~_tongue(body), 25 if outfit.hair == "long" else 8
+        vertices = anatomy.smooth(
+            body, vertices, (hems[:, 3] > 0) & ~anatomy.tongue(body), 25 if outfit.hair == "long" else 8
         )
-    normals = _normals(vertices, body.faces)
+    normals = anatomy.normals(vertices, body.faces)
     thick = np.zeros(len(vertices), np.float32)
     for hem, depth in zip(hems.T, _depths(body, outfit), strict=True):
         thick = np.maximum(thick, depth * np.clip(0.35 + hem / 0.012, 0, 1) * (hem > 0))
@@ -151,41 +148,6 @@ def _cloth(rng: np.random.Generator, *, dark: bool = False) -> Colour:
     return r, g, b
 
 
-def _along(body: Body, first: str, last: str) -> tuple[Floats, float]:
-    """(V,) metres along the line between two bones' heads, and its length."""
-    start, end = body.heads[body.bones[first]], body.heads[body.bones[last]]
-    length = float(np.linalg.norm(end - start))
-    return (body.vertices - start) @ ((end - start) / length), length
-
-
-def _parts(body: Body, *starts: str) -> npt.NDArray[np.bool_]:
-    """(V,) whether a vertex belongs to one of the bones with these beginnings."""
-    bones = [i for name, i in body.bones.items() if name.startswith(starts)]
-    return np.asarray(np.isin(body.part, bones))
-
-
-_ARM = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
-_LEG = ("upperleg", "lowerleg", "foot", "toe")
-
-
-def _arm(body: Body) -> Floats:
-    """(V,) metres from the shoulder along the arm; negative on the trunk."""
-    arm = _parts(body, *_ARM)
-    along = np.full(len(body.vertices), -0.06, np.float32)
-    for side in (".L", ".R"):
-        upper, length = _along(body, "upperarm01" + side, "lowerarm01" + side)
-        lower, _ = _along(body, "lowerarm01" + side, "wrist" + side)
-        mine = arm & ((body.vertices[:, 0] > 0) == (side == ".L"))
-        along[mine] = np.where(lower > 0, length + lower, upper)[mine]
-    return along
-
-
-def _leg(body: Body) -> Floats:
-    """(V,) metres from the hip down the leg; 0 on the trunk."""
-    hip = body.heads[body.bones["upperleg01.L"]][2]
-    return np.where(_parts(body, *_ARM), 0, np.maximum(hip - body.vertices[:, 2], 0)).astype(np.float32)
-
-
 def _bottom(body: Body, outfit: Outfit) -> Floats:
     z = body.vertices[:, 2]
     waist = body.heads[body.bones["spine04"]][2] + 0.01
@@ -193,8 +155,8 @@ def _bottom(body: Body, outfit: Outfit) -> Floats:
     knee = hip - body.heads[body.bones["lowerleg01.L"]][2]
     ankle = hip - body.heads[body.bones["foot.L"]][2]
     end = knee * outfit.leg if outfit.bottom == "shorts" else ankle - 0.02
-    field = np.minimum(waist - z, end - _leg(body))
-    return np.where(_parts(body, *_ARM), -1, field).astype(np.float32)
+    field = np.minimum(waist - z, end - anatomy.leg(body))
+    return np.where(anatomy.parts(body, *anatomy.ARM), -1, field).astype(np.float32)
 
 
 def _top(body: Body, outfit: Outfit) -> Floats:
@@ -202,9 +164,9 @@ def _top(body: Body, outfit: Outfit) -> Floats:
     if outfit.top == "none":
         return np.full(len(x), -1, np.float32)
     neck = body.heads[body.bones["neck01"]]
-    arm = _arm(body)
-    _, upper = _along(body, "upperarm01.L", "lowerarm01.L")
-    _, lower = _along(body, "lowerarm01.L", "wrist.L")
+    arm = anatomy.arm(body)
+    _, upper = anatomy.along(body, "upperarm01.L", "lowerarm01.L")
+    _, lower = anatomy.along(body, "lowerarm01.L", "wrist.L")
     neckline = neck[2] + 0.015 + 0.7 * (y - neck[1]) - z
     if outfit.top in {"tank", "sports top"}:
         # wide round the neck, open at the shoulders; deeper in front
@@ -219,10 +181,12 @@ def _top(body: Body, outfit: Outfit) -> Floats:
     if outfit.top == "sports top":
         hem = body.heads[body.bones["spine02"]][2] + 0.005
     field = np.minimum(neckline, end - arm)
-    field = np.where(_parts(body, *_ARM), field, np.minimum(field, z - hem))
+    field = np.where(anatomy.parts(body, *anatomy.ARM), field, np.minimum(field, z - hem))
     # a strap is only a few vertices wide
-    return _even(
-        body, np.where(_parts(body, "eye"), -1, field), 0 if outfit.top in {"tank", "sports top"} else 2
+    return anatomy.even(
+        body,
+        np.where(anatomy.parts(body, "eye"), -1, field),
+        0 if outfit.top in {"tank", "sports top"} else 2,
     )
 
 
@@ -231,17 +195,11 @@ def _shoes(body: Body, outfit: Outfit) -> Floats:
         return np.full(len(body.vertices), -1, np.float32)
     ankle = body.heads[body.bones["foot.L"]][2]
     field = ankle - 0.005 - body.vertices[:, 2]
-    return np.where(_parts(body, *_LEG), field, -1).astype(np.float32)
-
-
-def _face(body: Body) -> Floats:
-    """(V, 3) places around the point between the eyes, in eye distances: x left, y back, z up."""
-    left, right = body.heads[body.bones["eye.L"]], body.heads[body.bones["eye.R"]]
-    return np.asarray((body.vertices - (left + right) / 2) / np.linalg.norm(left - right), dtype=np.float32)
+    return np.where(anatomy.parts(body, *anatomy.LEG), field, -1).astype(np.float32)
 
 
 def _hair(body: Body, outfit: Outfit) -> Floats:
-    x, y, z = _face(body).T
+    x, y, z = anatomy.face(body).T
     if outfit.hair == "bald":
         return np.full(len(x), -1, np.float32)
     # the hairline from the side: how low hair grows, from the forehead over the temple and ear to the nape
@@ -252,16 +210,11 @@ def _hair(body: Body, outfit: Outfit) -> Floats:
     temple = 0.16 * np.clip((np.abs(x) - 0.25) / 0.5, 0, 1) * np.clip((0.7 - y) / 0.5, 0, 1)
     field = z - temple - np.interp(y, [-0.5, 0.0, 0.5, 0.78, 0.92, 1.2, 1.7, 2.0], line)
     if outfit.hair != "long":
-        field = np.where(_ears(body), np.minimum(field, -0.3), field)
-    field = np.where(_parts(body, "head", "neck"), field, -1)
+        field = np.where(anatomy.ears(body), np.minimum(field, -0.3), field)
+    field = np.where(anatomy.parts(body, "head", "neck"), field, -1)
     if outfit.hair in {"bun", "ponytail"}:
-        field = np.where(_tongue(body), 1, field)
-    return _even(body, field * 0.06, 2)  # an eye distance is about 6 cm
-
-
-def _ears(body: Body) -> npt.NDArray[np.bool_]:
-    x, y, z = _face(body).T
-    return (np.abs(x) > 1.12) & (y > 0.85) & (y < 1.75) & (z < 0.22) & (z > -0.95)
+        field = np.where(anatomy.tongue(body), 1, field)
+    return anatomy.even(body, field * 0.06, 2)  # an eye distance is about 6 cm
 
 
 def _depths(body: Body, outfit: Outfit) -> tuple[float, float, float, float]:
@@ -278,7 +231,7 @@ def _hang(body: Body, outfit: Outfit, top: Floats, normals: Floats) -> Floats:
     moved = np.zeros_like(body.vertices)
     if outfit.top != "t-shirt":
         return moved
-    trunk = ~_parts(body, *_ARM)
+    trunk = ~anatomy.parts(body, *anatomy.ARM)
     low = body.heads[body.bones["spine05"]][2]
     high = body.heads[body.bones["spine01"]][2]
     share = np.clip((high - body.vertices[:, 2]) / (high - low), 0, 1)
@@ -287,19 +240,14 @@ def _hang(body: Body, outfit: Outfit, top: Floats, normals: Floats) -> Floats:
     return moved
 
 
-def _tongue(body: Body) -> npt.NDArray[np.bool_]:
-    """(V,) the tongue: a closed surface of its own inside the mouth, never seen."""
-    return np.asarray(_islands(len(body.vertices), body.faces.tobytes()) == 1)
-
-
 def _tail(body: Body, outfit: Outfit, vertices: Floats) -> Floats:
     """Tie the hair: the surface of the unseen tongue becomes a bun or a ponytail at the back of the head."""
     if outfit.hair not in {"bun", "ponytail"}:
         return vertices
     left, right = body.heads[body.bones["eye.L"]], body.heads[body.bones["eye.R"]]
     unit = float(np.linalg.norm(left - right))
-    face, tongue = _face(body), _tongue(body)
-    head = face[_parts(body, "head") & (face[:, 1] > 1.0) & ~tongue]
+    face, tongue = anatomy.face(body), anatomy.tongue(body)
+    head = face[anatomy.parts(body, "head") & (face[:, 1] > 1.0) & ~tongue]
     knot = head[np.argmax(head @ np.array([0, 0.85, 0.45], np.float32))]
     if outfit.hair == "bun":
         centre, size = knot + np.array([0, 0.22, 0.12]), np.array([0.48, 0.40, 0.48])
@@ -326,74 +274,6 @@ def _paint(body: Body, outfit: Outfit) -> Floats:
         ("white", np.array([0.93, 0.92, 0.90]), 1.0),
         ("iris", np.array([0.16, 0.10, 0.07]), 1.0),
     ):
-        weight = _features()[name][:, None] * share
+        weight = anatomy.features()[name][:, None] * share
         skin = skin * (1 - weight) + colour.astype(np.float32) * weight
     return skin.astype(np.float32)
-
-
-@cache
-def _features() -> dict[str, Floats]:
-    """How much each vertex belongs to a feature of the face; measured on one body, valid for all."""
-    from pushup_data.avatar import bodies
-
-    body = bodies.load()[0]
-    face = _face(body)
-    x, y, z = np.abs(face[:, 0]), face[:, 1], face[:, 2]
-    eye = _parts(body, "eye")
-    front = (y < 0.9) & _parts(body, "head") & ~eye
-    out = np.hypot(x - 0.5, z)
-    lid = np.hypot((x - 0.5) / 0.30, (z - 0.02) / 0.14)
-    arch = 0.34 + 0.06 * np.cos((x - 0.55) * 4)
-    lips = np.hypot(x / 0.42, (z + 1.06) / 0.19)
-    return {
-        "white": eye.astype(np.float32),
-        "iris": (eye & (out < 0.125)).astype(np.float32),
-        "lids": (front & (y < 0.1)) * np.clip((1.25 - lid) / 0.25, 0, 1),
-        "brows": front * np.clip(1.6 - np.abs(z - arch) / 0.06, 0, 1) * ((x > 0.2) & (x < 0.85)),
-        "lips": (front & (y < 0.1)) * np.clip((1.05 - lips) / 0.15, 0, 1),
-        "cheeks": front * np.exp(-(((x - 0.65) / 0.35) ** 2) - ((z + 0.62) / 0.3) ** 2),
-        "beard": (y < 1.0)
-        * _parts(body, "head")
-        * np.clip((-0.72 - 0.35 * np.maximum(x - 0.3, 0) + 0.75 * np.clip(y, 0, 0.9) - z) / 0.12, 0, 1),
-    }
-
-
-@cache
-def _ring(vertices: int, faces: bytes) -> sparse.csr_matrix:
-    """(V, V) mean of every vertex's neighbours."""
-    f = np.frombuffer(faces, np.int64).reshape(-1, 3)
-    i, j = np.concatenate([f[:, [0, 1]], f[:, [1, 2]], f[:, [2, 0]]]).T
-    near = sparse.csr_matrix((np.ones(len(i), np.float32), (i, j)), (vertices, vertices))
-    near = ((near + near.T) > 0).astype(np.float32)
-    return sparse.csr_matrix(sparse.diags(1 / np.maximum(near.sum(axis=1).A1, 1)) @ near)
-
-
-@cache
-def _islands(vertices: int, faces: bytes) -> npt.NDArray[np.int32]:
-    """(V,) which connected surface a vertex belongs to: skin, tongue, left eye, right eye."""
-    return np.asarray(connected_components(_ring(vertices, faces), directed=False)[1])
-
-
-def _even(body: Body, field: npt.NDArray[Any], times: int) -> Floats:
-    """Smooth a hem's field over the skin, where it follows the borders of parts."""
-    ring = _ring(len(field), body.faces.tobytes())
-    field = np.maximum(field, -0.06)
-    for _ in range(times):
-        field = 0.4 * field + 0.6 * (ring @ field)
-    return field.astype(np.float32)
-
-
-def _smooth(body: Body, vertices: Floats, where: npt.NDArray[np.bool_], times: int) -> Floats:
-    ring = _ring(len(vertices), body.faces.tobytes())
-    for _ in range(times):
-        vertices = np.where(where[:, None], 0.5 * vertices + 0.5 * (ring @ vertices), vertices)
-    return vertices
-
-
-def _normals(vertices: Floats, faces: npt.NDArray[np.int64]) -> Floats:
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    cross = np.cross(b - a, c - a)
-    normals = np.zeros_like(vertices)
-    for i in range(3):
-        np.add.at(normals, faces[:, i], cross)
-    return np.asarray(normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12))

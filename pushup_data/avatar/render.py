@@ -13,9 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from pushup_data.avatar import furniture
+from pushup_data.avatar import furniture, mesh
 from pushup_data.avatar.look import Colours
 from pushup_data.avatar.scene import FLOORS, WALLS, Camera, Room
 from pushup_data.errors import MissingInputError
@@ -27,7 +26,6 @@ _SAMPLES = 4  # per pixel at the person's edges
 _LIGHT_SIZE = 384  # pixels of the picture from the light's side
 _NEAR_SIZE = 96  # cells of the map of what is close above the floor,
 _NEAR_CELL = 0.035  # metres each
-_CLUSTER = 0.02  # metres: the mesh that casts shadows is this coarse
 _MARGIN = 0.35  # metres around the body in the light's picture, for soft edges
 
 
@@ -38,8 +36,8 @@ class Renderer:
         self.camera, self.room = camera, room
         self._faces = np.asarray(faces)
         self._colours = colours
-        self._spread = _spread(self._faces, len(colours.skin))
-        self._area = _areas(colours.places, self._faces)
+        self._spread = mesh.spread(self._faces, len(colours.skin))
+        self._area = mesh.areas(colours.places, self._faces)
 
     def __enter__(self) -> "Renderer":
         self._gl = _context()
@@ -67,6 +65,8 @@ class Renderer:
         self._cast_shadow(light, metres)
         near, place = self._near(points)
         self._near_map.write(near.tobytes())
+        x, y, wide, high = self._changed(points)
+        self._many.scissor = (x, y, wide, high)
         self._many.use()
         self._many.clear(depth=1.0)
         gl.disable(gl.DEPTH_TEST | gl.CULL_FACE)
@@ -78,8 +78,26 @@ class Renderer:
         _set(self._body, light=light)
         self._person.render(gl.TRIANGLES)
         gl.copy_framebuffer(self._one, self._many)
-        seen = np.frombuffer(self._one.read(components=4, alignment=1), np.uint8)
-        return np.ascontiguousarray(seen.reshape(self.camera.height, self.camera.width, 4)[::-1, :, :3])
+        seen = np.frombuffer(self._one.read((x, y, wide, high), components=3, alignment=1), np.uint8)
+        picture = self._empty.copy()
+        picture[y : y + high, x : x + wide] = seen.reshape(high, wide, 3)
+        return np.ascontiguousarray(picture[::-1])
+
+    def _changed(self, points: Floats) -> tuple[int, int, int, int]:
+        """Where the person or their shadow can be: left, bottom, width and height in pixels."""
+        sun = self.room.sun
+        fallen = points[:, :2] - points[:, 2:] * (np.array(sun[:2], np.float32) / np.float32(sun[2]))
+        around = np.concatenate([points[:, :2], fallen])
+        low, high = around.min(axis=0) - _MARGIN, around.max(axis=0) + _MARGIN
+        top = float(points[:, 2].max())
+        box = np.array([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (0, top)])
+        size = self.camera.width, self.camera.height
+        if self.camera.depth(box).min() < 0.1:
+            return 0, 0, *size
+        seen = self.camera.project(box)
+        left, above = (int(np.clip(v, 0, n - 1)) for v, n in zip(seen.min(axis=0) - 2, size, strict=True))
+        right, below = (int(np.clip(v, 1, n)) for v, n in zip(seen.max(axis=0) + 3, size, strict=True))
+        return left, size[1] - below, max(right - left, 1), max(below - above, 1)
 
     def _cast_shadow(self, light: npt.NDArray[np.float64], metres: float) -> None:
         """Draw the body's depth from the light, and blur its outline into the shadow on the floor."""
@@ -140,7 +158,9 @@ class Renderer:
             gl.renderbuffer(size, 4, samples=_SAMPLES), gl.depth_renderbuffer(size, samples=_SAMPLES)
         )
         self._one = gl.framebuffer(gl.renderbuffer(size, 4))
-        self._lit, self._shaded = (gl.texture(size, 4, p.tobytes()) for p in self._draw_room())
+        lit, shaded = self._draw_room()
+        self._lit, self._shaded = (gl.texture(size, 4, p.tobytes()) for p in (lit, shaded))
+        self._empty = np.ascontiguousarray(lit[:, :, :3])
 
         c = self._colours
         still = gl.buffer(np.hstack([c.skin, c.hems, c.places]).astype(np.float32).tobytes())
@@ -151,7 +171,7 @@ class Renderer:
             [(self._moving, "3f 3f", "position", "normal"), (still, "3f 4f 3f", "skin", "hem", "place")],
             drawn,
         )
-        coarse = gl.buffer(_coarse(c.places, self._faces).astype(np.int32).tobytes())
+        coarse = gl.buffer(mesh.coarse(c.places, self._faces).astype(np.int32).tobytes())
         self._caster = gl.vertex_array(self._depth, [(self._moving, "3f 12x", "position")], coarse)
         corners = gl.buffer(np.array([-1, -1, 1, -1, -1, 1, 1, 1], np.float32).tobytes())
         self._back_quad = gl.vertex_array(self._back, [(corners, "2f", "corner")])
@@ -266,28 +286,3 @@ def _light_matrix(sun: npt.NDArray[np.float64], points: Floats) -> tuple[npt.NDA
     matrix[:3, :3] = axes * scale[:, None]
     matrix[:3, 3] = -(low + high) / 2 * scale
     return matrix, wide
-
-
-def _spread(faces: npt.NDArray[np.int64], vertices: int) -> sparse.csr_matrix:
-    """(V, F) which faces meet at a vertex."""
-    columns = np.repeat(np.arange(len(faces)), 3)
-    ones = np.ones(faces.size, np.float32)
-    return sparse.csr_matrix((ones, (faces.ravel(), columns)), (vertices, len(faces)))
-
-
-def _areas(places: Floats, faces: npt.NDArray[np.int64]) -> Floats:
-    """(V,) square metres of skin that belong to each vertex."""
-    a, b, c = (places[faces[:, i]] for i in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-    return np.bincount(faces.ravel(), np.repeat(area, 3), len(places)).astype(np.float32)
-
-
-def _coarse(places: Floats, faces: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return fewer faces between the same vertices: those in a small cube become one."""
-    cells = np.floor(places / _CLUSTER).astype(np.int64)
-    _, first, cell = np.unique(cells, axis=0, return_index=True, return_inverse=True)
-    merged = first[cell.ravel()][faces]
-    a, b, c = merged.T
-    kept = merged[(a != b) & (b != c) & (a != c)]
-    # which way they face does not matter to a shadow
-    return np.asarray(np.unique(np.sort(kept, axis=1), axis=0))
