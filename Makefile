@@ -6,8 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS := --disable-pip-version-check -qq --constraint constraints.txt
 BIN := .venv/bin
 
-# What the wheels link against, and the browser that the tests look through.
-DEBIAN = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv) git libcurl4 libegl1 libgl1 libgles2 libglib2.0-0
+# What the wheels link against, Mesa to draw the avatars with, and the browser that the tests look through.
+DEBIAN = $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv) git libcurl4 libegl-mesa0 libegl1 libgl1 libgl1-mesa-dri libgles2 libglib2.0-0
 DEBIAN_TEST = $(DEBIAN) chromium fonts-dejavu-core
 
 # Installs the named Debian packages that are missing: as root through apt-get, else says which.
