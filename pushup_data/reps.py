@@ -252,8 +252,8 @@ def _plausible(rep: Rep, signals: Signals, fps: float, limits: params.Reps) -> b
     shortest = limits.min_duration_s / 2 if rep.partial else limits.min_duration_s
     elbow, height = (series[rep.start : rep.end] for series in (signals.elbow, signals.height))
     bent = float(np.nanmax(elbow) - np.nanmin(elbow)) if np.isfinite(elbow).any() else 0.0
-    # Elbows that bend towards the camera look straight; but over hands that stay put, shoulders come down this
-    # far in no other way.
+    # Elbows that bend towards the camera look straight; but over hands that stay put, shoulders come down
+    # this far in no other way.
     travel = float(np.nanmax(height) - np.nanmin(height)) if np.isfinite(height).any() else 0.0
     pressed = bent >= limits.min_flexion or travel >= _PRESSED * limits.min_travel
     return shortest <= seconds <= limits.max_duration_s and pressed

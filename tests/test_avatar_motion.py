@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ def test_reps_follow_each_other_and_the_elbows_turn_at_their_bottoms(seed, reps)
     plan = planned(seed, reps)
     angles, times = motion.animate(plan, FPS)
     assert len(times) == reps
-    for one, other in zip(times, times[1:], strict=False):
+    for one, other in pairwise(times):
         assert one.start < one.bottom < one.end < other.start
     assert times[-1].end * FPS < len(angles)
     for rep, when in zip(plan.reps, times, strict=True):

@@ -20,10 +20,10 @@ def settled(number, seed, reps=3, **chosen):
 def test_hands_and_feet_stay_planted_and_nothing_sinks_into_the_floor(number):
     body, plan, _, _, posed = settled(number, seed=number)
     still = ["wrist.L", "wrist.R"]
-    still += ["lowerleg01.L", "lowerleg01.R"] if plan.stance.on_knees else ["foot.L", "foot.R"]
+    still += ["lowerleg01.L", "lowerleg01.R"] if plan.stance.on_knees else ["toe2-1.L", "toe2-1.R"]
     for name in still:
         moved = np.ptp(posed.heads[:, body.bones[name]], axis=0)
-        assert moved.max() < 0.002, name
+        assert moved.max() < (0.005 if name.startswith("toe") else 0.002), name
     lowest = contact.lowest(body, posed, np.arange(0, len(body.vertices), 3))
     assert lowest.min() > -0.02  # a thumb or toe may press into the mat, no more
 
@@ -50,7 +50,7 @@ def test_no_joint_leaves_its_human_range(seed):
     assert angles.hip.max() < 110
     assert angles.neck.min() > -60
     assert angles.neck.max() < 90
-    assert 0 < angles.flare.min()
+    assert angles.flare.min() > 0
     assert angles.flare.max() < 100
 
 

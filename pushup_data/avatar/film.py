@@ -63,7 +63,7 @@ def develop(pictures: Iterable[Picture], shot: Shot, maps: Series, *, hidden: Se
         yield np.clip(exposed + grain[y : y + height, x : x + width], 0, 255).astype(np.uint8)
 
 
-def encode(pictures: Iterable[Picture], path: Path, fps: float, quality: int) -> None:
+def encode(pictures: Iterable[Picture], path: Path, fps: float, shot: Shot) -> None:
     """Write an H.264 mp4 that `ingest` takes over as it is; the same pictures give the same file."""
     import av
 
@@ -71,9 +71,9 @@ def encode(pictures: Iterable[Picture], path: Path, fps: float, quality: int) ->
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
-        stream.options = {"crf": str(quality), "preset": "veryfast", "bf": "0"}
+        stream.width, stream.height = shot.camera.width, shot.camera.height
+        stream.options = {"crf": str(shot.quality), "preset": "veryfast", "bf": "0"}
         for picture in pictures:
-            stream.height, stream.width = picture.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
 

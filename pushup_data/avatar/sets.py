@@ -206,7 +206,7 @@ def _render(job: tuple[Recipe, Path]) -> None:
     recipe, folder = job
     known = taxonomy.load(TEMPLATE / "labeling_config" / "taxonomy.yaml")
     made = take(recipe, known)
-    film.encode(pictures(made), folder / recipe.name, recipe.fps, made.shot.quality)
+    film.encode(pictures(made), folder / recipe.name, recipe.fps, made.shot)
     tables.write(tables.TRUTH, tables.TRUTH.frame([truth(made, known)]), _part(folder / ".parts", recipe))
 
 
