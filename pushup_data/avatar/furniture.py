@@ -1,5 +1,7 @@
 """Rooms as triangles: floor, walls and things, for the renderer."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -47,7 +49,8 @@ def triangles(room: Room) -> Floats:
     return made
 
 
-def _quad(corner, along, up, colour, kind: float) -> npt.NDArray[np.float64]:  # type: ignore[no-untyped-def]
+def _quad(corner: Any, along: Any, up: Any, colour: Any, kind: float) -> npt.NDArray[np.float64]:
+    """Two triangles; the sides `along` and `up` turn so that their cross product faces outwards."""
     a, u, v = (np.asarray(p, dtype=np.float64) for p in (corner, along, up))
     points = np.array([a, a + u, a + u + v, a, a + u + v, a + v])
     normal = np.cross(u, v) / np.linalg.norm(np.cross(u, v))
@@ -56,7 +59,7 @@ def _quad(corner, along, up, colour, kind: float) -> npt.NDArray[np.float64]:  #
     return _rows(points, np.tile(normal, (6, 1)), colour, places, kind)
 
 
-def _rows(points, normals, colour, places, kind: float) -> npt.NDArray[np.float64]:  # type: ignore[no-untyped-def]
+def _rows(points: Any, normals: Any, colour: Any, places: Any, kind: float) -> npt.NDArray[np.float64]:
     n = len(points)
     return np.hstack([points, normals, np.tile(colour, (n, 1)), places, np.full((n, 1), kind)])
 

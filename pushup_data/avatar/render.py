@@ -197,7 +197,9 @@ class Renderer:
         gl.enable(gl.DEPTH_TEST)
         gl.disable(gl.CULL_FACE)
         things = np.ascontiguousarray(rows[rows[:, 11] == furniture.THING][:, :3])
-        gl.vertex_array(self._depth, [(gl.buffer(things.tobytes()), "3f", "position")]).render(gl.TRIANGLES)
+        if len(things):
+            buffer = gl.buffer(things.tobytes())
+            gl.vertex_array(self._depth, [(buffer, "3f", "position")]).render(gl.TRIANGLES)
         size = (2 * self.camera.width, 2 * self.camera.height)
         pictures = [gl.texture(size, 4) for _ in range(2)]
         target = gl.framebuffer(pictures, gl.depth_renderbuffer(size))
