@@ -171,9 +171,8 @@ def overlap(rep: dict[str, Any], found: reps.Rep) -> float:
 
 
 def pose_table(fine: Sequence[Measured]) -> bool:
-    print(
-        "\n| view | sets | frames with a person | PCK@0.1 | PCK@0.2 | near elbow, degrees |\n|---|---|---|---|---|---|"
-    )
+    print("\n| view | sets | frames with a person | PCK@0.1 | PCK@0.2 | near elbow, degrees |")
+    print("|---|---|---|---|---|---|")
     met = True
     for view in VIEWS:
         here = [m for m in fine if m.view == view]

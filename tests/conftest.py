@@ -33,6 +33,32 @@ def default_taxonomy() -> Taxonomy:
 
 
 @pytest.fixture(scope="session")
+def avatars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 14 rendered sets of two reps each, one per body, as `avatar render` leaves it.
+
+    Every error is shown clearly by several people, and half of the reps are right.
+    """
+    from pushup_data.avatar import motion, sets
+
+    folder = tmp_path_factory.mktemp("avatars")
+    errors = list(motion.STRENGTH)
+    recipes = [
+        sets.Recipe(
+            seed=3,
+            number=number,
+            fps=12,
+            size=(480, 270),
+            views={"side": 0.5, "oblique": 0.5},
+            flaw_share=0.0,
+            errors=({}, {errors[number % len(errors)]: 0.8}),
+        )
+        for number in range(14)
+    ]
+    sets.render(recipes, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder with real clips, or a skip that says what is missing."""
     named = os.environ.get("PUSHUP_REAL_DATA")

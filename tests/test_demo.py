@@ -1,36 +1,40 @@
 import csv
 
-import pytest
-from click.testing import CliRunner
-
-from pushup_data import demo, manifest, params
-from pushup_data.errors import MissingInputError
+from pushup_data import demo, manifest, params, tables
+from pushup_data.labelstudio import simulate
 
 
-def test_without_clips_it_says_what_it_needs(monkeypatch):
-    monkeypatch.delenv("PUSHUP_REAL_DATA", raising=False)
-    with pytest.raises(MissingInputError, match="set PUSHUP_REAL_DATA"):
-        demo.real_data()
-    result = CliRunner().invoke(demo.main, ["start"])
-    assert result.exit_code == 1
-    assert "put them into data/raw" in result.output
-
-
-def test_clips_come_in_turn_from_every_scene(workspace, tmp_path):
-    source = tmp_path / "clips"
-    (source / "videos").mkdir(parents=True)
-    with (source / "clips.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["clip_id", "file", "scene", "collection"])
-        for number, scene in enumerate(["gym", "gym", "gym", "park", "home"]):
-            writer.writerow([f"c{number}", f"videos/c{number}.mp4", scene, "x"])
-            (source / "videos" / f"c{number}.mp4").write_text(str(number))
-    assert demo.fill(workspace, source, 4) == ["c0.mp4", "c3.mp4", "c4.mp4", "c1.mp4"]
-    assert manifest.read(workspace.manifest)["c3.mp4"].subject == "park"
-    assert (workspace.raw / "c1.mp4").read_text() == "1"
+def test_avatars_become_raw_videos(workspace, avatars):
+    names = demo.fill(workspace, avatars)
+    assert len(names) == 14
+    assert {p.name for p in workspace.raw.glob("*.mp4")} == set(names)
+    with (avatars / "manifest.csv").open(newline="") as file:
+        subjects = {row["file"]: row["subject"] for row in csv.DictReader(file)}
+    assert {n: e.subject for n, e in manifest.read(workspace.manifest).items()} == subjects
 
 
 def test_single_settings_are_changed_and_checked(workspace):
     demo.configure(workspace, labelstudio={"overlap": 2}, select={"budget": 7})
     changed = params.load(workspace.params)
     assert (changed.labelstudio.overlap, changed.select.budget, changed.train.lr) == (2, 7, 0.003)
+
+
+def test_scores_are_counted_against_the_truth():
+    rows = [("r1", "a", 0.9), ("r1", "b", 0.9), ("r2", "a", 0.1), ("r2", "b", None), ("r3", "a", 0.8)]
+    frame = tables.pl.DataFrame(rows, schema=["rep_id", "error", "p"], orient="row")
+    true = {"r1": {"a": "present", "b": "absent"}, "r2": {"a": "present", "b": "present"}}
+    said = demo._score(frame, "p", 0.5, true)  # r3 is no rep in truth: nothing to be right or wrong about
+    assert said.startswith("F1 0.50 ")
+    assert "1 errors found, 1 missed, 1 false alarms" in said
+    assert demo._score(frame.with_columns(p=None), "p", 0.5, true) == "says nothing yet"
+
+
+def test_a_detected_rep_is_known_in_truth(avatars):
+    truth = tables.read(tables.TRUTH, avatars / "truth.parquet")
+    row = truth.row(0, named=True)
+    rep = row["reps"][1]
+    bounds = {"start": rep["start"], "bottom": rep["bottom"], "end": rep["end"]}
+    reps = tables.REPS.frame([{"rep_id": "x-f1", "video_id": "x", **bounds}])
+    videos = tables.pl.DataFrame({"video_id": ["x"], "original_name": [row["file"]]})
+    found = simulate.truth_of_reps(truth, reps, videos)
+    assert found["x-f1"] == {told["error"]: told["value"] for told in rep["errors"]}

@@ -109,7 +109,7 @@ class _Session:
 
     def _fill_in(self, path: str, form: dict[str, str], query: dict[str, str]) -> httpx.Response:
         self._asked("GET", path)  # gives the cookie
-        form = {**form, "csrfmiddlewaretoken": self._http.cookies.get("csrftoken", "")}
+        form = {**form, "csrfmiddlewaretoken": self._http.cookies.get("csrftoken") or ""}
         return self._asked("POST", path, form=form, query=query)
 
     def _asked(
@@ -121,7 +121,7 @@ class _Session:
         form: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
     ) -> httpx.Response:
-        header = {"X-CSRFToken": self._http.cookies.get("csrftoken", "")}
+        header = {"X-CSRFToken": self._http.cookies.get("csrftoken") or ""}
         try:
             answer = self._http.request(method, path, json=body, data=form, params=query, headers=header)
         except httpx.TransportError as e:
