@@ -57,3 +57,20 @@ def labelstudio_status() -> None:
     from pushup_data.labelstudio import server
 
     click.echo(server.status(Workspace.here()))
+
+
+@labelstudio.command("invite")
+@click.argument("who", metavar="NAME")
+@click.option("--new-password", is_flag=True, help="They have an account and lost the password.")
+def labelstudio_invite(who: str, new_password: bool) -> None:
+    """Make an annotator's account for NAME (a name or a mail address), and print how to log in.
+
+    \b
+    Example:
+      pushup-data labelstudio invite "Anna Schmidt"
+    """
+    from pushup_data.labelstudio import users
+
+    workspace = Workspace.here()
+    settings = params.load(workspace.params).labelstudio
+    click.echo(users.invite(workspace, settings, who, new_password=new_password))

@@ -110,6 +110,10 @@ class Client:
         found = self._get(f"/api/projects/{project}/file-uploads", ids=str(made["file_upload_ids"]))
         return f"/data/{found[0]['file']}"
 
+    def invitation(self) -> str:
+        """Return the organisation's invite token: who signs up with it becomes a member."""
+        return str(self._get("/api/invite")["token"])
+
     def user(self) -> Json:
         """Return whose token this is."""
         return dict(self._get("/api/current-user/whoami"))

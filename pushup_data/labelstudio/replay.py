@@ -1,18 +1,16 @@
 """Annotate as known raters did, through Label Studio's API, marked as simulated for ever."""
 
 import csv
-import subprocess
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import httpx
 from tqdm import tqdm
 
 from pushup_data import tables, taxonomy
 from pushup_data.errors import BadInputError, ServerError
-from pushup_data.labelstudio import config, server
+from pushup_data.labelstudio import config, server, users
 from pushup_data.labelstudio.client import Client
 from pushup_data.labelstudio.server import Access
 from pushup_data.ledger import SIMULATED_DOMAIN
@@ -151,19 +149,4 @@ def _done(admin: Client, tasks: list[Json]) -> dict[int, set[str]]:
 
 def _as_user(workspace: Workspace, access: Access, mail: str) -> Access:
     """Make a user of the local server, or find the one made before, and return their access."""
-    token = server.user_token(workspace, mail)
-    user = Access(access.url, token, access.identity, local=True)
-    probe = httpx.get(
-        f"{access.url}/api/current-user/whoami", headers={"Authorization": f"Token {token}"}, timeout=60
-    )
-    if probe.is_success:
-        return user
-    command = [str(workspace.labelstudio_program()), "init", "-q", "--username", mail]
-    command += ["--password", token, "--user-token", token]
-    made = subprocess.run(
-        command, env=server.environment(workspace), capture_output=True, text=True, timeout=300, check=False
-    )
-    if made.returncode != 0:
-        last = (made.stderr or made.stdout).strip().splitlines()[-1:]
-        raise ServerError(f"user {mail} could not be made: {' '.join(last)}")
-    return user
+    return users.member(access, mail, server.user_password(workspace, mail))

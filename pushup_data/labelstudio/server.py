@@ -201,6 +201,7 @@ def environment(workspace: Workspace) -> dict[str, str]:
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
         "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
         "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
+        "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",  # `pushup-data backend` listens on 127.0.0.1
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(workspace.loops.parent),
         "SENTRY_DSN": "",
@@ -210,8 +211,8 @@ def environment(workspace: Workspace) -> dict[str, str]:
     }
 
 
-def user_token(workspace: Workspace, mail: str) -> str:
-    """Return the token of one of the local server's further users: always the same for one address."""
+def user_password(workspace: Workspace, mail: str) -> str:
+    """Return the password of one of the local server's simulated users: always the same for one address."""
     return hashlib.sha256(f"{_known(workspace).token} {mail}".encode()).hexdigest()[:40]
 
 
