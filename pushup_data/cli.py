@@ -183,5 +183,22 @@ def app_stop() -> None:
     click.echo(fiftyone_app.stop(Workspace.here()))
 
 
+@main.command()
+@click.option("--port", default=9090, show_default=True, help="On 127.0.0.1.")
+def backend(port: int) -> None:
+    """Predict live where Label Studio lacks a prediction, until interrupted.
+
+    Registers itself with the project as an ML backend, under a new secret each time. Blind tasks stay blind.
+
+    \b
+    Example:
+      pushup-data backend
+    """
+    from pushup_data.labelstudio import backend as live
+
+    workspace = Workspace.here()
+    live.run(workspace, params.load(workspace.params).labelstudio, port)
+
+
 for _group in (labelstudio, annotate):
     main.add_command(_group)

@@ -110,6 +110,13 @@ class Client:
         found = self._get(f"/api/projects/{project}/file-uploads", ids=str(made["file_upload_ids"]))
         return f"/data/{found[0]['file']}"
 
+    def connect_backend(self, project: int, settings: Json) -> None:
+        """Register an ML backend, or tell the one of this title anew; the server tries it at once."""
+        known = self._get("/api/ml", project=project)
+        same = [b["id"] for b in known if b["title"] == settings["title"]]
+        method, path = ("PATCH", f"/api/ml/{same[0]}") if same else ("POST", "/api/ml")
+        self._send(method, path, {"project": project, **settings})
+
     def invitation(self) -> str:
         """Return the organisation's invite token: who signs up with it becomes a member."""
         return str(self._get("/api/invite")["token"])
