@@ -1,8 +1,9 @@
 """Label Studio's ML backend: what the model says of a task whose prediction is missing.
 
-Label Studio asks when it opens a task that has no prediction, and when somebody chooses "Retrieve
-predictions". It gets what `push` would have put there. A blind task gets what push gives blind tasks, a
-prediction with nothing in it: Label Studio counts that as one and does not ask again.
+Label Studio asks when somebody opens such a task from the list, and when somebody chooses "Retrieve
+predictions"; for its label stream, which does not ask, `register` has it ask once about all of them. It gets
+what `push` would have put there. A blind task gets what push gives blind tasks, a prediction with nothing in
+it: Label Studio counts that as one and does not ask again.
 """
 
 import secrets
@@ -28,8 +29,8 @@ from pushup_data.workspace import Workspace
 
 Json = dict[str, Any]
 
-# Not config.VERSION: of a project whose model_version is a backend's title, Label Studio shows no prediction
-# at all while the backend is down.
+# Not config.VERSION: where the project's model_version is a backend's title, the label stream asks live, but
+# shows no prediction at all, not even push's, while the backend is down.
 TITLE = "pushup-data live"
 USER = "label-studio"
 
@@ -75,9 +76,13 @@ def run(workspace: Workspace, settings: params.LabelStudio, port: int) -> None:
         try:
             _await(serving, thread)
             with Client(access) as client:
-                register(client, settings.title, f"http://127.0.0.1:{port}", secret)
-            click.echo(f"backend: answers {settings.title!r} at {access.url}; Ctrl-C ends it")
-            thread.join()
+                filled = register(client, settings.title, f"http://127.0.0.1:{port}", secret)
+            click.echo(
+                f"backend: answers {settings.title!r} at {access.url}, which asked about {filled} tasks "
+                f"without a prediction; Ctrl-C ends it"
+            )
+            while thread.is_alive():
+                thread.join(0.5)  # a signal that another thread takes does not end a wait without limit
         except KeyboardInterrupt:
             click.echo("backend: stopped; predictions that are in Label Studio stay")
         finally:
@@ -85,8 +90,11 @@ def run(workspace: Workspace, settings: params.LabelStudio, port: int) -> None:
             thread.join()
 
 
-def register(client: Client, title: str, url: str, secret: str) -> None:
-    """Make the project ask at `url`, with the secret. Raises ServerError where it cannot."""
+def register(client: Client, title: str, url: str, secret: str) -> int:
+    """Make the project ask at `url`, with the secret, and now about all tasks that lack a prediction.
+
+    Returns how many these are. Raises ServerError where it cannot.
+    """
     project = client.project(title)
     if project is None:
         raise ServerError(f"no project {title!r} at {client.access.url}; run `dvc repro` first")
@@ -94,7 +102,11 @@ def register(client: Client, title: str, url: str, secret: str) -> None:
         raise ServerError(f"project {title!r} has no task with a prediction yet; run `dvc repro` first")
     settings = {"url": url, "title": TITLE, "is_interactive": False, "auth_method": "BASIC_AUTH"}
     settings |= {"basic_auth_user": USER, "basic_auth_pass": secret}
-    client.connect_backend(int(project["id"]), settings)
+    number = int(project["id"])
+    client.connect_backend(number, settings)
+    lacking = [t["id"] for t in client.tasks(number, "id,total_predictions") if not t["total_predictions"]]
+    client.ask_backend(number, lacking)
+    return len(lacking)
 
 
 def app(workspace: Workspace, secret: str) -> FastAPI:
