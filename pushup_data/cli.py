@@ -13,6 +13,7 @@ import click
 from pushup_data import params
 from pushup_data.commands.annotate import annotate
 from pushup_data.commands.group import Group
+from pushup_data.commands.labels import labels
 from pushup_data.commands.labelstudio import labelstudio
 from pushup_data.workspace import Workspace
 
@@ -31,12 +32,12 @@ def main() -> None:
 
 
 # What each stage's help says, in the order of the loop; the work is pushup_data.stages.<name>.run().
-_STAGES = {
+_STAGES: dict[str, str | click.Command] = {
     "ingest": "Check the videos in data/raw and normalise them into data/videos.",
     "pose": "Find body landmarks and capture quality in every frame of every video.",
     "pull": "Fetch annotations from Label Studio into the ledger. Starts the local server where none is up.",
     "reps": "Find repetitions, judge them by the rules, and cut a clip of each.",
-    "labels": "Make one consensus label per (rep, error) from the ledger.",
+    "labels": labels,
     "split": "Put new subjects into train, val or test; nobody ever moves.",
     "train": "Train the CNN-LSTM on the train subjects' labels.",
     "evaluate": "Measure candidate, champion and rules on subjects never trained on.",
@@ -75,7 +76,9 @@ _STAGE_OPTIONS = {
     ),
 }
 for _name, _summary in _STAGES.items():
-    main.add_command(_stage(_name, _summary, _STAGE_OPTIONS.get(_name, ())))
+    if isinstance(_summary, str):
+        _summary = _stage(_name, _summary, _STAGE_OPTIONS.get(_name, ()))
+    main.add_command(_summary)
 
 
 @main.command()
