@@ -41,6 +41,7 @@ class Task(BaseModel):
     """A task as /predict is sent it, as far as it matters here."""
 
     data: Json
+    annotations: list[Json] = []
 
     @property
     def clip(self) -> str:
@@ -91,7 +92,7 @@ def run(workspace: Workspace, settings: params.LabelStudio, port: int) -> None:
 
 
 def register(client: Client, title: str, url: str, secret: str) -> int:
-    """Make the project ask at `url`, with the secret, and now about all tasks that lack a prediction.
+    """Make the project ask at `url`, with the secret, and now about all untouched tasks without a prediction.
 
     Returns how many these are. Raises ServerError where it cannot.
     """
@@ -104,7 +105,9 @@ def register(client: Client, title: str, url: str, secret: str) -> int:
     settings |= {"basic_auth_user": USER, "basic_auth_pass": secret}
     number = int(project["id"])
     client.connect_backend(number, settings)
-    lacking = [t["id"] for t in client.tasks(number, "id,total_predictions") if not t["total_predictions"]]
+    counts = ("total_predictions", "total_annotations", "cancelled_annotations")
+    tasks = client.tasks(number, ",".join(("id", *counts)))
+    lacking = [task["id"] for task in tasks if not any(task[count] for count in counts)]
     client.ask_backend(number, lacking)
     return len(lacking)
 
@@ -155,6 +158,7 @@ def answers(workspace: Workspace, tasks: Sequence[Task]) -> list[list[Json]]:
     """Return the predictions of each task: one as push makes it, or none for a task that is not push's.
 
     None also for a rep that is gone, has other bounds today or must not be shown: nothing is known of it.
+    And none for a task that somebody has annotated: the ledger would say that they had been shown it.
     """
     known = taxonomy.load(workspace.taxonomy)
     reps = tables.read(tables.REPS, workspace.reps)
@@ -166,7 +170,7 @@ def answers(workspace: Workspace, tasks: Sequence[Task]) -> list[list[Json]]:
     opinions = predict.judge(workspace, queued.filter(~pl.col("blind")).select(reps.columns), known)
     made = push.wanted(queued, opinions.table, known)
     said = {task["clip"]: task["predictions"] for task in made}
-    return [said.get(task.clip, []) for task in tasks]
+    return [[] if task.annotations else said.get(task.clip, []) for task in tasks]
 
 
 def _await(serving: uvicorn.Server, thread: threading.Thread) -> None:

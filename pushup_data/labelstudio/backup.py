@@ -43,22 +43,22 @@ def make(workspace: Workspace, path: Path) -> str:
             copy = Path(folder) / _DATABASE.name
             _copy(home / _DATABASE, copy)
             about = Path(folder) / _ABOUT
+            uploads = _files(home / _MEDIA)  # after the database: it names none that is not there
             made = datetime.now(UTC).isoformat(timespec="seconds")
-            files.write_json(about, {"made": made, "root": str(workspace.root), **_counts(copy)})
+            told = {"made": made, "root": str(workspace.root), "uploads": len(uploads), **_counts(copy)}
+            files.write_json(about, told)
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
                 archive.add(about, _ABOUT)
                 archive.add(home / _STATE, _STATE)
                 archive.add(copy, str(_DATABASE))
-                for part in (_SECRET, _MEDIA):
-                    if (home / part).exists():
-                        archive.add(home / part, str(part))
+                for part in [home / _SECRET, *uploads]:
+                    archive.add(part, str(part.relative_to(home)))
             file.flush()
             os.fsync(file.fileno())
-            told = _told(json.loads(about.read_text(encoding="utf-8")))
     except BaseException:
         path.unlink()
         raise
-    return f"{path}: {told}; it holds passwords: keep it where only you can read it"
+    return f"{path}: {_told(told)}; it holds passwords: keep it where only you can read it"
 
 
 def restore(workspace: Workspace, path: Path, *, overwrite: bool = False) -> str:
@@ -114,6 +114,10 @@ def _counts(database: Path) -> dict[str, int]:
         return {name: open_.execute(count.format(table)).fetchone()[0] for name, table in _COUNTED.items()}
 
 
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 def _told(counts: Mapping[str, Any]) -> str:
     return ", ".join(f"{counts[name]} {name}" for name in _COUNTED)
 
@@ -129,8 +133,9 @@ def _unpacked(path: Path, folder: Path) -> Json:
         json.loads((folder / _STATE).read_text(encoding="utf-8"))
         with closing(sqlite3.connect(f"file:{folder / _DATABASE}?mode=ro", uri=True)) as database:
             found = database.execute("PRAGMA integrity_check").fetchone()[0]
-        if found != "ok" or _counts(folder / _DATABASE) != {name: about[name] for name in _COUNTED}:
-            raise BadInputError(f"{path}: its database is damaged; use another backup")
+        there = {"uploads": len(_files(folder / _MEDIA)), **_counts(folder / _DATABASE)}
+        if found != "ok" or any(about[name] != count for name, count in there.items()):
+            raise ValueError(f"{found}; holds {there}")
     except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, sqlite3.Error) as e:
         raise BadInputError(f"{path} is no whole backup ({type(e).__name__}: {e}); use another") from None
     return about

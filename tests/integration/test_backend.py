@@ -79,6 +79,10 @@ def test_label_studio_gets_what_push_would_have_put_there(filled, project, clien
         again = [client.task(t)["predictions"] for t in tasks]
         assert [[p["id"] for p in ps] for ps in again] == [[p["id"] for p in ps] for ps in opened]
 
+        forget(client, number)
+        client.annotate(tasks[3], {"result": []})
+        assert client.task(tasks[3])["predictions"] == []  # nobody was shown one
+
         for method, path in (
             ("GET", "health"),
             ("GET", "versions"),
@@ -92,6 +96,7 @@ def test_label_studio_gets_what_push_would_have_put_there(filled, project, clien
                 assert answer.status_code == 401, path
         second, _ = start(filled)
         assert second.wait(60) == 1  # the port is taken
+        client.ask_backend(number, tasks)
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
@@ -101,7 +106,8 @@ def test_label_studio_gets_what_push_would_have_put_there(filled, project, clien
     following = client._get(f"/api/projects/{number}/next")
     assert following["predictions"][0]["result"] == []
     client.annotate(following["id"], {"result": []})
-    assert client._get(f"/api/projects/{number}/next")["predictions"][0]["result"] == pushed[1][0]["result"]
+    shown = client._get(f"/api/projects/{number}/next")["predictions"]
+    assert shown[0]["result"] == pushed[1][0]["result"]
 
 
 def test_registered_twice_it_is_one_backend_under_the_new_secret(filled, project, client):
