@@ -67,16 +67,19 @@ def load(workspace: Workspace, path: Path, people: Mapping[int, str]) -> str:
         raise BadInputError(f"{path} is not there; name a file that `labels export` made") from None
     except UnicodeDecodeError as e:
         raise BadInputError(f"{path}: {e}; save it as UTF-8") from None
+    strange = 0
     if path.suffix == ".csv":
         found = from_csv(text, str(path))
     else:
-        found = from_tasks(text, str(path), taxonomy.load(workspace.taxonomy), people)
+        found, strange = from_tasks(text, str(path), taxonomy.load(workspace.taxonomy), people)
     with locks.held(workspace.locks / "pull.lock", wait_s=600, doing="importing labels"):
         merged = merge(ledger.read(workspace.annotations), found)
         ledger.append(workspace.annotations, merged.new)
     lines = [f"{path}: {len(merged.new)} entries added to the ledger, {merged.known} were there already"]
     if merged.older:
         lines += [f"{merged.older} left out: the ledger has newer versions of the same annotations"]
+    if strange:
+        lines += [f"{strange} left out: their tasks are no rep tasks of ours"]
     if merged.new and not workspace.server.exists():
         lines += ["next: `pushup-data pull --new-project` (their project is elsewhere), then `dvc repro`"]
     return "\n".join(lines)
@@ -157,14 +160,17 @@ def to_tasks(entries: Sequence[Entry], numbers: Mapping[str, int], folder: str) 
     return list(tasks.values())
 
 
-def from_tasks(text: str, where: str, known: Taxonomy, people: Mapping[int, str]) -> list[Entry]:
+def from_tasks(text: str, where: str, known: Taxonomy, people: Mapping[int, str]) -> tuple[list[Entry], int]:
     """Read what to_tasks made, or what Label Studio exports as JSON from a project of ours.
+
+    Returns the entries, and how many annotations are of tasks that are no rep tasks.
 
     What an unticked box means is decided by the taxonomy `known`, as in a pull. Label Studio does not say
     which server a file is from: then the file stands for it. Raises BadInputError.
     """
     elsewhere = f"file:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    entries = []
+    entries: list[Entry] = []
+    strange = 0
     try:
         for given in json.loads(text):
             # Of predictions, Label Studio exports only the numbers.
@@ -179,13 +185,15 @@ def from_tasks(text: str, where: str, known: Taxonomy, people: Mapping[int, str]
                 said = {"parent_prediction": None, **annotation, "completed_by": by}
                 server = (task.get("meta") or {}).get("server", elsewhere)
                 entry = pull.entry_of(said, task, server, task["project"], known)
-                if entry is not None:
+                if entry is None:
+                    strange += 1
+                else:
                     entries.append(entry)
     except (ValueError, TypeError, KeyError, AttributeError) as e:
         raise BadInputError(
             f"{where} is not what Label Studio exports from our project ({type(e).__name__}: {e})"
         ) from None
-    return entries
+    return entries, strange
 
 
 def _task(entry: Entry, number: int, folder: str) -> Json:

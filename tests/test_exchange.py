@@ -87,7 +87,9 @@ def test_label_studios_json_gives_the_entries_back(default_taxonomy):
     assert len(tasks) == 1
     assert tasks[0]["data"]["number"] == 4
     assert "loops/abc-f10-0-20.mp4" in tasks[0]["data"]["player"]
-    assert exchange.from_tasks(json.dumps(tasks), "f.json", default_taxonomy, {}) == kept
+    assert exchange.from_tasks(json.dumps(tasks), "f.json", default_taxonomy, {}) == (kept, 0)
+    del tasks[0]["data"]["ext_id"]  # somebody else's task
+    assert exchange.from_tasks(json.dumps(tasks), "f.json", default_taxonomy, {}) == ([], 2)
 
 
 def test_label_studios_own_export_needs_to_know_who_is_who(default_taxonomy):
@@ -97,7 +99,7 @@ def test_label_studios_own_export_needs_to_know_who_is_who(default_taxonomy):
     text = json.dumps([task])
     with pytest.raises(BadInputError, match="who is annotator 3"):
         exchange.from_tasks(text, "f.json", default_taxonomy, {})
-    (found,) = exchange.from_tasks(text, "f.json", default_taxonomy, {3: "anna@example.org"})
+    (found,), _ = exchange.from_tasks(text, "f.json", default_taxonomy, {3: "anna@example.org"})
     assert found.annotator == "anna@example.org"
     assert found.server.startswith("file:")
 

@@ -363,7 +363,8 @@ def test_the_backend_says_of_a_task_what_push_puts_there(rounds, default_taxonom
     verdict.write_text(verdict.read_text().replace('"rules"', '"candidate"'))
     run(workspace, (predict,))
     reps = tables.read(tables.REPS, workspace.reps).head(6)
-    queued = reps.with_columns(position=pl.int_range(6), blind=pl.int_range(6) % 3 == 0)
+    queue = [{"position": n, "rep_id": r, "blind": n % 3 == 0} for n, r in enumerate(reps["rep_id"])]
+    queued = tables.QUEUE.frame(queue).join(reps, on="rep_id")
     pushed = push.wanted(queued, tables.read(tables.PREDICTIONS, workspace.predictions), default_taxonomy)
     assert {t["data"]["shown"] for t in pushed} == {"blind", "candidate+rules"}
 

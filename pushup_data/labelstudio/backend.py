@@ -163,10 +163,14 @@ def answers(workspace: Workspace, tasks: Sequence[Task]) -> list[list[Json]]:
     known = taxonomy.load(workspace.taxonomy)
     reps = tables.read(tables.REPS, workspace.reps)
     videos = tables.read(tables.VIDEOS, workspace.videos)
-    hidden = videos.filter(pl.col("consent") == "no")["video_id"]
-    asked = pl.DataFrame({"clip": [t.clip for t in tasks], "blind": [t.blind for t in tasks]})
-    asked = asked.group_by("clip", maintain_order=True).agg(pl.col("blind").any()).with_row_index("position")
-    queued = reps.filter(~pl.col("video_id").is_in(hidden.implode())).join(asked, on="clip")
+    shown = reps.join(videos.filter(pl.col("consent") != "no").select("video_id"), on="video_id")
+    rep_of = dict(shown.select("clip", "rep_id").iter_rows())
+    blind: dict[str, bool] = {}
+    for task in tasks:
+        if task.clip in rep_of:
+            blind[task.clip] = blind.get(task.clip, False) or task.blind
+    rows = [{"position": n, "rep_id": rep_of[clip], "blind": blind[clip]} for n, clip in enumerate(blind)]
+    queued = tables.QUEUE.frame(rows).join(reps, on="rep_id")
     opinions = predict.judge(workspace, queued.filter(~pl.col("blind")).select(reps.columns), known)
     made = push.wanted(queued, opinions.table, known)
     said = {task["clip"]: task["predictions"] for task in made}
