@@ -14,6 +14,7 @@ from pushup_data import params
 from pushup_data.commands.annotate import annotate
 from pushup_data.commands.avatar import avatar
 from pushup_data.commands.group import Group
+from pushup_data.commands.labels import labels
 from pushup_data.commands.labelstudio import labelstudio
 from pushup_data.workspace import Workspace
 
@@ -32,12 +33,12 @@ def main() -> None:
 
 
 # What each stage's help says, in the order of the loop; the work is pushup_data.stages.<name>.run().
-_STAGES = {
+_STAGES: dict[str, str | click.Command] = {
     "ingest": "Check the videos in data/raw and normalise them into data/videos.",
     "pose": "Find body landmarks and capture quality in every frame of every video.",
     "pull": "Fetch annotations from Label Studio into the ledger. Starts the local server where none is up.",
     "reps": "Find repetitions, judge them by the rules, and cut a clip of each.",
-    "labels": "Make one consensus label per (rep, error) from the ledger.",
+    "labels": labels,
     "split": "Put new subjects into train, val or test; nobody ever moves.",
     "train": "Train the CNN-LSTM on the train subjects' labels.",
     "evaluate": "Measure candidate, champion and rules on subjects never trained on.",
@@ -76,7 +77,9 @@ _STAGE_OPTIONS = {
     ),
 }
 for _name, _summary in _STAGES.items():
-    main.add_command(_stage(_name, _summary, _STAGE_OPTIONS.get(_name, ())))
+    if isinstance(_summary, str):
+        _summary = _stage(_name, _summary, _STAGE_OPTIONS.get(_name, ()))
+    main.add_command(_summary)
 
 
 @main.command()
@@ -182,6 +185,23 @@ def app_stop() -> None:
     from pushup_data import fiftyone_app
 
     click.echo(fiftyone_app.stop(Workspace.here()))
+
+
+@main.command()
+@click.option("--port", default=9090, show_default=True, help="On 127.0.0.1.")
+def backend(port: int) -> None:
+    """Predict live where Label Studio lacks a prediction, until interrupted.
+
+    Registers itself with the project as an ML backend, under a new secret each time. Blind tasks stay blind.
+
+    \b
+    Example:
+      pushup-data backend
+    """
+    from pushup_data.labelstudio import backend as live
+
+    workspace = Workspace.here()
+    live.run(workspace, params.load(workspace.params).labelstudio, port)
 
 
 for _group in (labelstudio, annotate, avatar):

@@ -21,6 +21,8 @@ class FormError(BaseModel):
     title: str = Field(min_length=3)
     hotkey: str = Field(pattern=r"^[1-9]$")
     looks_like: str
+    counts: str = ""  # where annotators draw the line: what is the error,
+    counts_not: str = ""  # and what looks like it and is not
     views: tuple[View, ...] = Field(min_length=1)
     severity: int = Field(ge=1, le=3)
     cue: str

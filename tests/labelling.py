@@ -2,10 +2,11 @@
 
 import polars as pl
 
-from pushup_data import tables
+from pushup_data import files, tables
 from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import Workspace
 from tests import sources
+from tests.figures import pose_table, push_up
 
 
 def reps(count: int) -> pl.DataFrame:
@@ -74,3 +75,13 @@ def fill(workspace: Workspace, known: Taxonomy, count: int) -> None:
     for name in reps(count)["clip"]:
         if not (workspace.loops / name).exists():
             sources.numbered(workspace.loops / name)
+
+
+def judged(workspace: Workspace, known: Taxonomy, count: int) -> None:
+    """Write what predict reads beside that: poses, the rules' opinions, and a verdict for the rules."""
+    pose, _ = push_up(reps=1, fps=25.0)
+    for video_id in videos(count)["video_id"]:
+        tables.write(tables.POSE, pose_table(pose), workspace.pose(video_id))
+    said = predictions(count, known)
+    tables.write(tables.RULES, said.select(*tables.RULES.columns), workspace.rules)
+    files.write_json(workspace.metrics / "verdict.json", {"predictor": "rules"})

@@ -11,6 +11,7 @@ import yaml
 
 from pushup_data import ledger, params, splits, tables
 from pushup_data.errors import MissingInputError
+from pushup_data.labelstudio import backend, push
 from pushup_data.model import predictor
 from pushup_data.stages import evaluate, labels, predict, select, split, train
 from pushup_data.workspace import PACKAGE, TEMPLATE, Workspace
@@ -354,3 +355,31 @@ def test_the_code_that_dvc_yaml_names_is_there():
     named = [d for name in NAMES for d in pipeline[name]["deps"] if "${code}" in d]
     assert len(named) > len(NAMES)
     assert [d for d in named if not Path(d.replace("${code}", str(PACKAGE))).is_file()] == []
+
+
+def test_the_backend_says_of_a_task_what_push_puts_there(rounds, default_taxonomy):
+    workspace, _, _ = rounds
+    verdict = workspace.metrics / "verdict.json"
+    verdict.write_text(verdict.read_text().replace('"rules"', '"candidate"'))
+    run(workspace, (predict,))
+    reps = tables.read(tables.REPS, workspace.reps).head(6)
+    queue = [{"position": n, "rep_id": r, "blind": n % 3 == 0} for n, r in enumerate(reps["rep_id"])]
+    queued = tables.QUEUE.frame(queue).join(reps, on="rep_id")
+    pushed = push.wanted(queued, tables.read(tables.PREDICTIONS, workspace.predictions), default_taxonomy)
+    assert {t["data"]["shown"] for t in pushed} == {"blind", "candidate+rules"}
+
+    def ask(*changed: dict, annotations=()) -> list[list[dict]]:
+        tasks = [
+            backend.Task(data=t["data"] | c, annotations=list(annotations))
+            for t, c in zip(pushed, changed or [{}] * 6, strict=False)
+        ]
+        return backend.answers(workspace, tasks)
+
+    assert ask() == [t["predictions"] for t in pushed]
+    assert [bool(p[0]["result"]) for p in ask()] == [False, True, True, False, True, True]
+    assert ask(annotations=[{"id": 1}]) == [[]] * 6
+    moved, of_nobody = {"ext_id": "other bounds"}, {"ext_id": None, "shown": None}
+    assert ask({}, moved, of_nobody) == [pushed[0]["predictions"], [], []]
+    hidden = tables.read(tables.VIDEOS, workspace.videos).with_columns(consent=pl.lit("no"))
+    tables.write(tables.VIDEOS, hidden, workspace.videos)
+    assert ask() == [[]] * 6

@@ -1,6 +1,6 @@
 import pytest
 
-from pushup_data import taxonomy
+from pushup_data import coach_guide, taxonomy
 from pushup_data.errors import BadInputError
 from pushup_data.workspace import CHECKOUT, TEMPLATE
 
@@ -44,3 +44,19 @@ def test_a_wrong_taxonomy_says_where(tmp_path, old, new, said):
 
 def test_the_readmes_table_is_current(default_taxonomy):
     assert taxonomy.markdown(default_taxonomy) in (CHECKOUT / "README.md").read_text()
+
+
+def test_the_coachs_page_is_current(default_taxonomy):
+    page = (CHECKOUT / "docs" / "coach-guide.md").read_text()
+    assert page == coach_guide.page(default_taxonomy), "run `python -m pushup_data.coach_guide`"
+
+
+def test_the_coachs_page_says_all_of_every_error(default_taxonomy):
+    parts = coach_guide.page(default_taxonomy).split("\n## ")[1:]
+    assert len(parts) == len(default_taxonomy.errors)
+    for part, error in zip(parts, default_taxonomy.errors, strict=True):
+        assert f"images/avatar/{error.id}.png" in part
+        for text in (error.title, error.looks_like, error.counts, error.counts_not):
+            assert text
+            assert text in part
+    assert "Seen from the front; not from the side or obliquely." in parts[-1]

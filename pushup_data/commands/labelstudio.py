@@ -1,5 +1,7 @@
 """`pushup-data labelstudio …`."""
 
+from pathlib import Path
+
 import click
 
 from pushup_data import params
@@ -74,3 +76,32 @@ def labelstudio_invite(who: str, new_password: bool) -> None:
     workspace = Workspace.here()
     settings = params.load(workspace.params).labelstudio
     click.echo(users.invite(workspace, settings, who, new_password=new_password))
+
+
+@labelstudio.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def labelstudio_backup(file: Path) -> None:
+    """Copy the local server's database, uploads and secrets into FILE; it may be running.
+
+    \b
+    Example:
+      pushup-data labelstudio backup ~/labelstudio-2026-11-24.tar.gz
+    """
+    from pushup_data.labelstudio import backup
+
+    click.echo(backup.make(Workspace.here(), file))
+
+
+@labelstudio.command("restore")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace the server that is there; it is kept beside.")
+def labelstudio_restore(file: Path, overwrite: bool) -> None:
+    """Bring back the local server from FILE, a backup.
+
+    \b
+    Example:
+      pushup-data labelstudio restore ~/labelstudio-2026-11-24.tar.gz
+    """
+    from pushup_data.labelstudio import backup
+
+    click.echo(backup.restore(Workspace.here(), file, overwrite=overwrite))

@@ -110,6 +110,30 @@ class Client:
         found = self._get(f"/api/projects/{project}/file-uploads", ids=str(made["file_upload_ids"]))
         return f"/data/{found[0]['file']}"
 
+    def connect_backend(self, project: int, settings: Json) -> None:
+        """Register an ML backend, or tell the one of this title anew; the server tries it at once."""
+        body = {"project": project, **settings}
+
+        def same() -> list[int]:
+            known = self._get("/api/ml", project=project)
+            return [b["id"] for b in known if b["title"] == settings["title"]]
+
+        if not same():
+            try:
+                self._send("POST", "/api/ml", body)
+            except ServerError:
+                # It is there, but Label Studio went on to give it a webhook, and those may not go to
+                # 127.0.0.1. The backend needs none.
+                if not same():
+                    raise
+        self._send("PATCH", f"/api/ml/{same()[0]}", body)
+
+    def ask_backend(self, project: int, tasks: Sequence[int]) -> None:
+        """Have the server ask the project's ML backend about those of these tasks without a prediction."""
+        for at in range(0, len(tasks), _BATCH):
+            chosen = {"selectedItems": {"all": False, "included": list(tasks[at : at + _BATCH])}}
+            self._send("POST", f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}", chosen)
+
     def invitation(self) -> str:
         """Return the organisation's invite token: who signs up with it becomes a member."""
         return str(self._get("/api/invite")["token"])

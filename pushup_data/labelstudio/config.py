@@ -27,7 +27,7 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
     ]
     unsure = [
         f"<Choice value={quoteattr(e.id)} html={quoteattr(e.title)} hotkey={quoteattr(key)}/>"
-        for e, key in zip(taxonomy.errors, _UNSURE_KEYS, strict=False)
+        for e, key in zip(taxonomy.errors, unsure_keys(taxonomy).values(), strict=True)
     ]
     old = [
         f'<Choice value={quoteattr(name)} hint="no longer used"/>'
@@ -59,6 +59,11 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
         "</View>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def unsure_keys(taxonomy: Taxonomy) -> dict[str, str]:
+    """Return the key that says "can't tell" of each error."""
+    return dict(zip(taxonomy.ids, _UNSURE_KEYS, strict=False))
 
 
 def player(address: str, reasons: Sequence[str]) -> str:

@@ -64,13 +64,13 @@ def news(
         for annotation in full["annotations"]:
             seen = live.get(annotation["id"])
             if seen is None or seen.updated_at != annotation["updated_at"]:
-                entry = _entry(annotation, full, server, project, taxonomy)
+                entry = entry_of(annotation, full, server, project, taxonomy)
                 if entry is not None:
                     entries.append(entry)
     return sorted(entries, key=lambda e: (e.updated_at, e.annotation))
 
 
-def _entry(annotation: Json, task: Json, server: str, project: int, taxonomy: Taxonomy) -> Entry | None:
+def entry_of(annotation: Json, task: Json, server: str, project: int, taxonomy: Taxonomy) -> Entry | None:
     """Return an annotation in the ledger's terms; None of a task that is not one of ours."""
     data = task["data"]
     if "ext_id" not in data or "shown" not in data:

@@ -89,7 +89,7 @@ def start(workspace: Workspace, settings: params.LabelStudio) -> str:
     """Start the local server, in a session of its own, and wait until it answers; say where it is."""
     if named := elsewhere():
         return f"{URL_VARIABLE} names {named.url}: no local server is needed"
-    with _starting(workspace):
+    with starting(workspace):
         if (pid := locks.holder(_lock(workspace))) is not None:
             return f"Label Studio runs already (process {pid}). {_how_to_log_in(workspace)}"
         program = workspace.labelstudio_program()
@@ -110,7 +110,7 @@ def stop(workspace: Workspace) -> str:
     """Stop the local server, by the process that holds its lock; say so."""
     if named := elsewhere():
         return f"{URL_VARIABLE} names {named.url}: it is not ours to stop"
-    with _starting(workspace):
+    with starting(workspace):
         pid = locks.holder(_lock(workspace))
         if pid is None:
             return "Label Studio is not running"
@@ -132,6 +132,16 @@ def status(workspace: Workspace) -> str:
     return f"Label Studio answers at {url}" if elsewhere() else _how_to_log_in(workspace)
 
 
+def running(workspace: Workspace) -> int | None:
+    """Return the local server's process id, None where it is down."""
+    return locks.holder(_lock(workspace))
+
+
+def new_identity() -> str:
+    """Return a name for the ledger to know a local server by."""
+    return f"local:{secrets.token_hex(6)}"
+
+
 def locked(workspace: Workspace) -> set[int]:
     """Return the tasks of the local server that somebody has open; its API does not tell."""
     path = workspace.labelstudio / "data" / "label_studio.sqlite3"
@@ -145,7 +155,8 @@ def _how_to_log_in(workspace: Workspace) -> str:
     return f"Annotate at {state.url}, log in as {state.email} with password {state.password}"
 
 
-def _starting(workspace: Workspace) -> AbstractContextManager[int]:
+def starting(workspace: Workspace) -> AbstractContextManager[int]:
+    """Keep others from starting, stopping or replacing the local server meanwhile."""
     return locks.held(
         workspace.locks / "labelstudio.lock", wait_s=_START_S, doing="starting or stopping Label Studio"
     )
@@ -178,8 +189,8 @@ def _prepared(workspace: Workspace, port: int) -> _State:
     """Return the state to start with: what is known, or a new identity, password and token."""
     known = _read(workspace)
     if known is None:
-        token, password, identity = secrets.token_hex(20), secrets.token_urlsafe(9), secrets.token_hex(6)
-        known = _State(f"local:{identity}", port, _EMAIL, password, token)
+        token, password = secrets.token_hex(20), secrets.token_urlsafe(9)
+        known = _State(new_identity(), port, _EMAIL, password, token)
     state = _State(**{**asdict(known), "port": port})
     workspace.labelstudio.mkdir(mode=0o700, exist_ok=True)  # it holds the token
     files.write_json(_file(workspace), asdict(state))

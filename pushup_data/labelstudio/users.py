@@ -109,8 +109,11 @@ class _Session:
 
     def _fill_in(self, path: str, form: dict[str, str], query: dict[str, str]) -> httpx.Response:
         self._asked("GET", path)  # gives the cookie
-        form = {**form, "csrfmiddlewaretoken": self._http.cookies.get("csrftoken") or ""}
+        form = {**form, "csrfmiddlewaretoken": self._proof()}
         return self._asked("POST", path, form=form, query=query)
+
+    def _proof(self) -> str:
+        return self._http.cookies.get("csrftoken") or ""
 
     def _asked(
         self,
@@ -121,7 +124,7 @@ class _Session:
         form: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
     ) -> httpx.Response:
-        header = {"X-CSRFToken": self._http.cookies.get("csrftoken") or ""}
+        header = {"X-CSRFToken": self._proof()}
         try:
             answer = self._http.request(method, path, json=body, data=form, params=query, headers=header)
         except httpx.TransportError as e:

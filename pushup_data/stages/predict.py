@@ -1,22 +1,49 @@
 """Predict every error of every rep with the better of model and rules."""
 
 import json
+from dataclasses import dataclass
 
 import click
+import polars as pl
 
 from pushup_data import landmarks, predictions, tables, taxonomy
 from pushup_data.errors import MissingInputError
 from pushup_data.model import data, predictor
+from pushup_data.model.data import Floats
 from pushup_data.params import Params
+from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import Workspace
 
 _STEPS = 32  # of the series that statistics are taken of, where there is no model
 
 
+@dataclass(frozen=True)
+class Opinions:
+    """What is thought of some reps, and by whom."""
+
+    table: pl.DataFrame  # tables.PREDICTIONS
+    embeddings: Floats  # (reps, dimensions)
+    speaker: str  # rules, candidate, champion
+    beside: bool  # a model's opinion stands beside that of the rules
+
+
 def run(workspace: Workspace, params: Params) -> None:
     """Write predictions.parquet and embeddings.parquet."""
-    known = taxonomy.load(workspace.taxonomy)
     reps = tables.read(tables.REPS, workspace.reps)
+    found = judge(workspace, reps, taxonomy.load(workspace.taxonomy))
+    tables.write(tables.PREDICTIONS, found.table, workspace.predictions)
+    embedded = predictions.embedded(reps["rep_id"].to_list(), found.embeddings)
+    tables.write(tables.EMBEDDINGS, embedded, workspace.embeddings)
+    beside = " (candidate beside them)" if found.beside else ""
+    table = found.table
+    click.echo(
+        f"predict: {len(reps)} reps by {found.speaker}{beside}: {table['probability'].count()} of "
+        f"{len(table)} (rep, error) pairs can be told, {table['present'].sum()} are present"
+    )
+
+
+def judge(workspace: Workspace, reps: pl.DataFrame, known: Taxonomy) -> Opinions:
+    """Predict every error of these rows of tables.REPS with the better of model and rules."""
     videos = tables.read(tables.VIDEOS, workspace.videos)
     rules = tables.read(tables.RULES, workspace.rules)
     speaker = _speaker(workspace)
@@ -41,14 +68,7 @@ def run(workspace: Workspace, params: Params) -> None:
         thresholds=model.thresholds if model else {},
         speaker=speaker,
     )
-    tables.write(tables.PREDICTIONS, table, workspace.predictions)
-    embedded = predictions.embedded(reps["rep_id"].to_list(), embeddings)
-    tables.write(tables.EMBEDDINGS, embedded, workspace.embeddings)
-    beside = " (candidate beside them)" if model and speaker == "rules" else ""
-    click.echo(
-        f"predict: {len(reps)} reps by {speaker}{beside}: {table['probability'].count()} of {len(table)} "
-        f"(rep, error) pairs can be told, {table['present'].sum()} are present"
-    )
+    return Opinions(table, embeddings, speaker, model is not None and speaker == "rules")
 
 
 def _speaker(workspace: Workspace) -> str:
