@@ -3,13 +3,14 @@
     python benchmarks/annotation.py [--tasks 20] [--port 18500] [--screenshots DIR] [--keep DIR]
     python benchmarks/annotation.py --workspace DIR --screenshots DIR
 
-Draws stick figures of known form, finds and cuts their reps, pre-annotates every second one rightly and the others
-wrongly, and works through them in Label Studio with Chromium at 1366x768: what is ticked rightly is submitted, what
-is not is corrected first. The plain way, in the same run, is the same tasks with nothing ticked beforehand. What
-reaches the ledger is held against the truth; a wrong label is an error.
+Draws stick figures of known form, finds and cuts their reps, pre-annotates every second one rightly and the
+others wrongly, and works through them in Label Studio with Chromium at 1366x768: what is ticked rightly is
+submitted, what is not is corrected first. The plain way, in the same run, is the same tasks with nothing ticked
+beforehand. What reaches the ledger is held against the truth; a wrong label is an error.
 
---screenshots photographs both kinds of task. --keep leaves workspace and server for another run. --workspace takes
-the pictures in a workspace that has been through `dvc repro` and whose Label Studio is up, and answers nothing.
+--screenshots photographs both kinds of task. --keep leaves workspace and server for another run. --workspace
+takes the pictures in a workspace that has been through `dvc repro` and whose Label Studio is up, and answers
+nothing.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from typing import Any
 import cv2
 import imageio_ffmpeg
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from pushup_data import landmarks, ledger, params, scaffold, tables, taxonomy
 from pushup_data.labelstudio import config, server
@@ -37,7 +38,7 @@ from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import Workspace
 from tests import figures
 
-SCREEN = {"width": 1366, "height": 768}
+SCREEN: ViewportSize = {"width": 1366, "height": 768}
 FPS = 30.0
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 FORMS: list[tuple[str, ...]] = [
@@ -99,8 +100,8 @@ def film(path: Path, pose: landmarks.Pose) -> None:
         picture = np.full((height, width, 3), (62, 70, 78), np.uint8)
         picture[height * 2 // 3 :] = (88, 80, 72)
         for a, b in landmarks.SHOWN_EDGES:
-            ends = (tuple(int(v) for v in points[i].round()) for i in (a, b))
-            cv2.line(picture, *ends, colour, thick, cv2.LINE_AA)
+            (x, y), (u, v) = points[[a, b]].round().astype(int).tolist()
+            cv2.line(picture, (x, y), (u, v), colour, thick, cv2.LINE_AA)
         head = points[landmarks.INDEX["left_ear"]].round()
         cv2.circle(picture, (int(head[0]), int(head[1])), thick * 2, colour, -1, cv2.LINE_AA)
         pictures.append(picture.tobytes())
@@ -166,7 +167,8 @@ def shown(page: Page, before: str = "") -> str:
     """Wait for another rep than `before`; return its clip's name."""
     page.wait_for_function(
         "b => { const v = document.querySelector('video.clip');"
-        " return v && v.readyState >= 2 && !(b && v.src.includes(b)) && document.querySelector('[name=skeleton]') }",
+        " return v && v.readyState >= 2 && !(b && v.src.includes(b))"
+        " && document.querySelector('[name=skeleton]') }",
         arg=before,
         timeout=120_000,
     )
@@ -185,7 +187,8 @@ def ticked(page: Page) -> dict[str, list[str]]:
 def fits(page: Page) -> bool:
     """Whether every box, the note, the buttons, the video and what is said below it are on the screen."""
     boxes: list[dict[str, float]] = page.evaluate(
-        "[...document.querySelectorAll('.lsf-choice, .rep-task textarea, .rep-task input[type=text], .rep-said,"
+        "[...document.querySelectorAll('.lsf-choice, .rep-task textarea, .rep-task input[type=text],"
+        " .rep-said,"
         " .rep-videos, [aria-label*=ubmit], [aria-label*=kip]')]"
         ".map(e => e.getBoundingClientRect().toJSON()).filter(r => r.width)"
     )

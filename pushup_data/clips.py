@@ -1,7 +1,7 @@
 """One short clip per rep, cut to the frame, and its renditions for Label Studio.
 
-Label Studio's player of a rep can neither draw a skeleton nor, by a key, slow down: it has no scripts. So both
-are files of their own beside the clip, and a box shows one or the other.
+Where Label Studio plays a rep, nothing can be drawn over it or slowed down by a key: scripts are not allowed.
+So both are files of their own beside the clip, and boxes show one or the other.
 """
 
 from collections.abc import Iterator
