@@ -5,8 +5,8 @@
 
 Draws stick figures of known form, finds and cuts their reps, pre-annotates every second one rightly and the
 others wrongly, and works through them in Label Studio with Chromium at 1366x768: what is ticked rightly is
-submitted, what is not is corrected first. The plain way, in the same run, is the same tasks with nothing ticked
-beforehand. What reaches the ledger is held against the truth; a wrong label is an error.
+submitted, what is not is corrected first. The plain way, in the same run, is the same tasks with nothing
+ticked beforehand. What reaches the ledger is held against the truth; a wrong label is an error.
 
 --screenshots photographs both kinds of task. --keep leaves workspace and server for another run. --workspace
 takes the pictures in a workspace that has been through `dvc repro` and whose Label Studio is up, and answers

@@ -17,11 +17,13 @@ CANT_TELL = "can't tell"
 VERSION = "pushup-data"
 BLIND = "blind"  # `shown` of a task without the machine's opinion
 
+_NO_ERRORS = {NOT_USABLE, player.SKELETON, player.SLOW, "bounds_only"}  # boxes that stay as they are
+
 Result = list[dict[str, Any]]
 
 
-def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
-    """Return the XML. `kept` are errors no longer in the taxonomy whose labels are in use: they stay."""
+def boxes_of(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> tuple[list[str], list[str], str]:
+    """Return the XML of the boxes: of each error, of "can't tell", and of "not usable"."""
     errors = [
         f"<Choice value={quoteattr(e.id)} html={quoteattr(e.title)} hotkey={quoteattr(e.hotkey)}"
         f" hint={quoteattr(e.looks_like)}/>"
@@ -36,6 +38,16 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
         f'<Choice value={quoteattr(name)} hint="no longer used"/>'
         for name in sorted(set(kept) - {*taxonomy.ids})
     ]
+    usable = (
+        f'<Choice value="{NOT_USABLE}" html="Not usable" hotkey="x"'
+        ' hint="No push-up, badly cut, or several people and not clear who is meant"/>'
+    )
+    return [*errors, *old], [*unsure, *old], usable
+
+
+def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
+    """Return the XML. `kept` are errors no longer in the taxonomy whose labels are in use: they stay."""
+    errors, unsure, usable = boxes_of(taxonomy, kept)
     lines = [
         f"<View>\n  <Style>{player.STYLE}  </Style>",
         '  <View className="rep-task" style="display:flex;gap:16px;align-items:flex-start">',
@@ -48,15 +60,14 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
         '      <Header size="5" value="What is wrong? Nothing ticked: a good repetition."/>',
         '      <View style="display:flex;gap:8px">',
         '        <Choices name="errors" toName="clip" choice="multiple">',
-        *(f"          {line}" for line in [*errors, *old]),
+        *(f"          {line}" for line in errors),
         "        </Choices>",
         '        <Choices name="unsure" toName="clip" choice="multiple">',
-        *(f"          {line}" for line in [*unsure, *old]),
+        *(f"          {line}" for line in unsure),
         "        </Choices>",
         "      </View>",
         '      <Choices name="usable" toName="clip" choice="multiple">',
-        f'        <Choice value="{NOT_USABLE}" html="Not usable" hotkey="x"'
-        ' hint="No push-up, badly cut, or several people and not clear who is meant"/>',
+        f"        {usable}",
         "      </Choices>",
         '      <TextArea name="note" toName="clip" rows="1" maxSubmissions="1" editable="true"'
         ' placeholder="Note"/>',
@@ -77,8 +88,8 @@ def hotkeys(taxonomy: Taxonomy) -> dict[str, str]:
 
 
 def choices(config: str) -> set[str]:
-    """Return the values of all boxes of a labeling config."""
-    return set(re.findall(r'<Choice value="([^"]+)"', config)) - {NOT_USABLE, player.SKELETON, player.SLOW}
+    """Return the errors that have a box in a labeling config."""
+    return set(re.findall(r'<Choice value="([^"]+)"', config)) - _NO_ERRORS
 
 
 def ticked(errors: Sequence[str], unsure: Sequence[str], *, usable: bool = True) -> Result:
