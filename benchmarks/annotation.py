@@ -17,7 +17,6 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -25,12 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import imageio_ffmpeg
-import numpy as np
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from pushup_data import landmarks, ledger, params, scaffold, tables, taxonomy
+from pushup_data import ledger, params, scaffold, tables, taxonomy
 from pushup_data.labelstudio import config, server
 from pushup_data.params import Params
 from pushup_data.stages import pull, push, reps
@@ -48,7 +44,7 @@ FORMS: list[tuple[str, ...]] = [
     ("hips_piked", "head_dropped"),
     ("incomplete_lockout",),
 ]
-VISIBLE_LIMBS = ((230, 200, 180), 22)  # colour and thickness of the figure's limbs at 1280x720
+WIDTH, HEIGHT = 1280, 720
 
 
 @dataclass
@@ -76,38 +72,6 @@ class Task:
     fits: bool  # all that is needed is on the screen, without scrolling
 
 
-def film(path: Path, pose: landmarks.Pose) -> None:
-    """Draw a figure's limbs on a plain floor, as a 1280x720 mp4."""
-    width, height = 1280, 720
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    command += [
-        "-s",
-        f"{width}x{height}",
-        "-r",
-        f"{FPS:g}",
-        "-i",
-        "-",
-        "-c:v",
-        "libx264",
-        "-preset",
-        "veryfast",
-    ]
-    command += ["-crf", "20", "-pix_fmt", "yuv420p", "-bf", "0", str(path)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    colour, thick = VISIBLE_LIMBS
-    pictures = []
-    for points in pose.pixels(width, height):
-        picture = np.full((height, width, 3), (62, 70, 78), np.uint8)
-        picture[height * 2 // 3 :] = (88, 80, 72)
-        for a, b in landmarks.SHOWN_EDGES:
-            (x, y), (u, v) = points[[a, b]].round().astype(int).tolist()
-            cv2.line(picture, (x, y), (u, v), colour, thick, cv2.LINE_AA)
-        head = points[landmarks.INDEX["left_ear"]].round()
-        cv2.circle(picture, (int(head[0]), int(head[1])), thick * 2, colour, -1, cv2.LINE_AA)
-        pictures.append(picture.tobytes())
-    subprocess.run(command, input=b"".join(pictures), check=True)
-
-
 def fill(workspace: Workspace, settings: Params, count: int) -> dict[str, tuple[str, ...]]:
     """Make videos, poses and reps of `count` figures; return each rep's errors."""
     videos, seen, forms = [], [], {}
@@ -116,10 +80,12 @@ def fill(workspace: Workspace, settings: Params, count: int) -> dict[str, tuple[
         forms[video_id] = FORMS[n % len(FORMS)]
         pose, _ = figures.push_up(forms[video_id], reps=1, fps=FPS, pause_top_s=0.5)
         if not workspace.video(video_id).exists():
-            film(workspace.video(video_id), pose)
+            figures.film(workspace.video(video_id), pose, FPS, WIDTH, HEIGHT)
         tables.write(tables.POSE, figures.pose_table(pose), workspace.pose(video_id))
         row: dict[str, Any] = {"video_id": video_id, "original_name": f"{video_id}.mp4", "subject": video_id}
-        videos.append(row | {"consent": "yes", "fps": FPS, "frames": len(pose), "width": 1280, "height": 720})
+        videos.append(
+            row | {"consent": "yes", "fps": FPS, "frames": len(pose), "width": WIDTH, "height": HEIGHT}
+        )
         seen.append({"video_id": video_id, "view": "side", "flags": []})
     tables.write(tables.VIDEOS, tables.VIDEOS.frame(videos), workspace.videos)
     tables.write(tables.QUALITY, tables.QUALITY.frame(seen), workspace.quality)

@@ -37,7 +37,7 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
         '      <Header size="5" value="Click a rep on the timeline to say what is wrong with it. '
         'A rep with nothing ticked is good."/>',
         '      <Choices name="bounds" toName="clip" choice="multiple">',
-        f'        <Choice value="{BOUNDS_ONLY}" html="I only looked at where reps begin and end" hotkey="b"'
+        f'        <Choice value="{BOUNDS_ONLY}" html="I looked at the bounds only" hotkey="b"'
         ' hint="What is wrong with them stays open"/>',
         "      </Choices>",
         "    </View>",

@@ -34,8 +34,8 @@ def run(workspace: Workspace, params: Params, names: Sequence[str]) -> str:
     )
     views = dict(tables.read(tables.QUALITY, workspace.quality).select("video_id", "view").iter_rows())
     reps = tables.read(tables.REPS, workspace.reps).sort("start")
-    tasks = []
-    for name in dict.fromkeys(names):
+    tasks: dict[str, Json] = {}
+    for name in names:
         video = videos.get(named.get(name, name))
         if video is None:
             raise BadInputError(
@@ -49,10 +49,11 @@ def run(workspace: Workspace, params: Params, names: Sequence[str]) -> str:
         if video["consent"] == "no":
             raise BadInputError(f"{name} is without consent (data/raw/manifest.csv); nobody may see it")
         of_video = reps.filter(reps["video_id"] == video["video_id"]).rows(named=True)
-        tasks.append(task(video, views.get(video["video_id"], "unknown"), of_video, known))
+        view = views.get(video["video_id"], "unknown")
+        tasks[video["video_id"]] = task(video, view, of_video, known)
     access = server.access(workspace, params.labelstudio)
     with locks.held(workspace.locks / "push.lock", wait_s=600, doing="pushing"), Client(access) as client:
-        made, kept = sync(client, workspace, params.labelstudio, tasks, known)
+        made, kept = sync(client, workspace, params.labelstudio, [*tasks.values()], known)
     return (
         f"sets: {made} tasks created and {kept} kept in {set_config.title(params.labelstudio)!r} "
         f"at {access.url}; `dvc repro` fetches what people say"

@@ -35,7 +35,7 @@ def run(workspace: Workspace, params: Params, *, new_project: bool = False) -> N
         entries: list[ledger.Entry] = []
         present: set[int] = set()
         if project is None:
-            _give_up(state, known, access, title, accepted=new_project)
+            _give_up(state, of_reps, access, title, accepted=new_project)
         else:
             found = pull.listing(client, int(project["id"]))
             entries = pull.news(client, int(project["id"]), found, of_reps, taxa)
@@ -76,7 +76,7 @@ def _state(workspace: Workspace) -> State:
 
 def _give_up(
     state: State,
-    known: dict[ledger.Key, ledger.Entry],
+    known: dict[tuple[str, int, int], ledger.Entry],
     access: Access,
     title: str,
     *,

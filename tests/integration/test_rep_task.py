@@ -2,6 +2,7 @@
 
 import json
 
+import browsing
 import pytest
 
 from pushup_data import ledger
@@ -18,19 +19,9 @@ def page(served, project, default_taxonomy, browser):
     """The label stream of a project of two reps, the first blind, the second pre-annotated."""
     labelling.fill(served, default_taxonomy, 2)
     push.run(served, project)
-    number = json.loads(served.receipt.read_text())["project"]
-    state = json.loads((served.labelstudio / "server.json").read_text())
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    shown = context.new_page()
-    url = server.address(served)
-    shown.goto(f"{url}/user/login/")
-    shown.fill("[name=email]", state["email"])
-    shown.fill("[name=password]", state["password"])
-    shown.click("button[type=submit]")
-    shown.wait_for_load_state()
-    shown.goto(f"{url}/projects/{number}/data?labeling=1")
+    shown = browsing.stream(browser, served, json.loads(served.receipt.read_text())["project"])
     yield shown
-    context.close()
+    shown.context.close()
 
 
 def ticked(page) -> list[str]:
