@@ -118,7 +118,7 @@ def sync(
 
 
 def _project(client: Client, settings: LabelStudio, known: Taxonomy) -> int:
-    """Return the project of sets, made or with labeling config and overlap brought up to date."""
+    """Return the project of sets, made or with its labeling config brought up to date."""
     there = client.project(set_config.title(settings))
     if there is None:
         new = {
@@ -127,14 +127,12 @@ def _project(client: Client, settings: LabelStudio, known: Taxonomy) -> int:
             "sampling": "Sequential sampling",
             "show_collab_predictions": True,
             "show_skip_button": True,
-            "maximum_annotations": settings.overlap,
+            "maximum_annotations": 1,
         }
         return int(client.create_project(new)["id"])
     current = set_config.render(known, kept=config.choices(there["label_config"]))
-    wanted = {"label_config": current, "maximum_annotations": settings.overlap}
-    changes = {name: value for name, value in wanted.items() if there[name] != value}
-    if changes:
-        client.update_project(int(there["id"]), changes)
+    if there["label_config"] != current:
+        client.update_project(int(there["id"]), {"label_config": current})
     return int(there["id"])
 
 
