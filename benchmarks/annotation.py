@@ -14,20 +14,22 @@ nothing.
 """
 
 import argparse
+import io
 import json
 import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from pushup_data import ledger, params, scaffold, tables, taxonomy
-from pushup_data.labelstudio import config, server
+from pushup_data.labelstudio import config, server, set_config, sets
+from pushup_data.labelstudio.client import Client
 from pushup_data.params import Params
 from pushup_data.stages import pull, push, reps
 from pushup_data.taxonomy import Taxonomy
@@ -38,13 +40,14 @@ SCREEN: ViewportSize = {"width": 1366, "height": 768}
 FPS = 30.0
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 FORMS: list[tuple[str, ...]] = [
-    (),
     ("hips_sagging",),
+    (),
     ("shallow_depth",),
     ("hips_piked", "head_dropped"),
     ("incomplete_lockout",),
 ]
 WIDTH, HEIGHT = 1280, 720
+SET, SET_REPS = "set", 6  # the video of the set task
 
 
 @dataclass
@@ -74,11 +77,11 @@ class Task:
 
 def fill(workspace: Workspace, settings: Params, count: int) -> dict[str, tuple[str, ...]]:
     """Make videos, poses and reps of `count` figures; return each rep's errors."""
-    videos, seen, forms = [], [], {}
-    for n in range(count):
-        video_id = f"figure{n:02d}"
-        forms[video_id] = FORMS[n % len(FORMS)]
-        pose, _ = figures.push_up(forms[video_id], reps=1, fps=FPS, pause_top_s=0.5)
+    videos, seen = [], []
+    forms = {f"figure{n:02d}": FORMS[n % len(FORMS)] for n in range(count)}
+    for video_id in (*forms, SET):
+        errors, number = forms.get(video_id, ()), SET_REPS if video_id == SET else 1
+        pose, _ = figures.push_up(errors, reps=number, fps=FPS, pause_top_s=0.5)
         if not workspace.video(video_id).exists():
             figures.film(workspace.video(video_id), pose, FPS, WIDTH, HEIGHT)
         tables.write(tables.POSE, figures.pose_table(pose), workspace.pose(video_id))
@@ -92,7 +95,8 @@ def fill(workspace: Workspace, settings: Params, count: int) -> dict[str, tuple[
     tables.write(tables.BOUNDARIES, tables.BOUNDARIES.empty(), workspace.boundaries)
     reps.run(workspace, settings)
     found = tables.read(tables.REPS, workspace.reps)
-    return {rep: forms[video] for rep, video in found.select("rep_id", "video_id").iter_rows()}
+    of_figures = found.filter(found["video_id"] != SET).select("rep_id", "video_id")
+    return {rep: forms[video] for rep, video in of_figures.iter_rows()}
 
 
 def queue(workspace: Workspace, known: Taxonomy, truth: dict[str, tuple[str, ...]], *, blind: bool) -> None:
@@ -219,13 +223,17 @@ def project_of(workspace: Workspace) -> int:
     return int(json.loads(workspace.receipt.read_text())["project"])
 
 
-def photograph(
-    page: Page, target: Path, name: str, prepare: Callable[[Page], None] = lambda page: None
-) -> None:
-    prepare(page)
-    page.wait_for_timeout(1500)
+def set_project_of(workspace: Workspace, settings: Params) -> int | None:
+    with Client(server.access(workspace, settings.labelstudio)) as client:
+        found = client.project(set_config.title(settings.labelstudio))
+    return None if found is None else int(found["id"])
+
+
+def photograph(page: Page, target: Path, name: str) -> None:
+    page.wait_for_timeout(2000)
     target.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=target / f"{name}.png")
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    picture.quantize(64, dither=Image.Dither.NONE).save(target / f"{name}.png", optimize=True)
 
 
 def main() -> None:
@@ -247,19 +255,30 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
         page = browser.new_context(viewport=SCREEN).new_page()
         if chosen.workspace:
-            pictures(page, Workspace(chosen.workspace.resolve()), chosen.screenshots or Path())
+            workspace = Workspace(chosen.workspace.resolve())
+            pictures(page, workspace, params.load(workspace.params), chosen.screenshots or Path())
         else:
             with tempfile.TemporaryDirectory(prefix="annotation-") as folder:
                 measure(page, Path(chosen.keep or folder).resolve() / "workspace", chosen)
         browser.close()
 
 
-def pictures(page: Page, workspace: Workspace, target: Path) -> None:
-    """Photograph the first rep task as it is and with the skeleton."""
+def pictures(page: Page, workspace: Workspace, settings: Params, target: Path) -> None:
+    """Photograph the first rep task, without and with skeleton, and the first set task if there is one."""
     open_stream(page, workspace, project_of(workspace))
     shown(page)
     photograph(page, target, "rep-task")
-    photograph(page, target, "rep-task-skeleton", lambda page: page.keyboard.press("s"))
+    page.keyboard.press("s")
+    photograph(page, target, "rep-task-skeleton")
+    page.keyboard.press("s")
+    number = set_project_of(workspace, settings)
+    if number is not None:
+        open_stream(page, workspace, number)
+        page.wait_for_function("document.querySelector('video')?.readyState >= 3", timeout=60_000)
+        page.wait_for_timeout(1000)
+        page.locator(".lsf-outliner-item:visible", has_text="rep").nth(1).click(timeout=60_000)
+        page.wait_for_selector("text=This rep")
+        photograph(page, target, "set-task")
 
 
 def measure(page: Page, root: Path, chosen: argparse.Namespace) -> None:
@@ -274,14 +293,14 @@ def measure(page: Page, root: Path, chosen: argparse.Namespace) -> None:
         for name, blind in (("pre-annotated", False), ("nothing ticked before", True)):
             for path in (workspace.receipt, workspace.server):
                 path.unlink(missing_ok=True)
-            titled = with_title(settings, f"{name} {len(ledger.read(workspace.annotations))}")
+            before = len(ledger.read(workspace.annotations))
+            titled = with_title(settings, f"push-up reps {before}" if before else settings.labelstudio.title)
             queue(workspace, known, truth, blind=blind)
             push.run(workspace, titled)
-            open_stream(page, workspace, project_of(workspace))
             if chosen.screenshots and not blind:
-                shown(page)
-                pictures(page, workspace, chosen.screenshots)
-                page.keyboard.press("s")
+                sets.run(workspace, titled, [SET])
+                pictures(page, workspace, titled, chosen.screenshots)
+            open_stream(page, workspace, project_of(workspace))
             tasks = work(page, known, truth)
             check(workspace, titled, truth)
             say(name, tasks)

@@ -29,7 +29,7 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
         '    <TimelineLabels name="reps" toName="clip">',
         f'      <Label value="{REP}" background="#1d81cd" hotkey="a"/>',
         "    </TimelineLabels>",
-        '    <Video name="clip" value="$video" frameRate="$fps" height="360" timelineHeight="90"'
+        '    <Video name="clip" value="$video" frameRate="$fps" height="320" timelineHeight="132"'
         ' minPlaybackSpeed="0.25"/>',
         "  </View>",
         '  <View style="flex:0 0 296px">',

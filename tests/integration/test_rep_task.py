@@ -54,8 +54,20 @@ def test_the_clip_plays_and_repeats_by_itself_and_keys_answer(page, served, proj
         box = page.get_by_text(name, exact=False).last.bounding_box()
         assert box
         assert box["y"] + box["height"] <= 768, f"{name} is below the fold"
+    for key, seen in (("s", "skeleton"), ("d", "skeleton-slow"), ("s", "slow"), ("d", "clip")):
+        page.keyboard.press(key)
+        page.wait_for_function(f"document.querySelector('video.{seen}').offsetParent !== null")
+        assert page.locator("video:visible").count() == 1
+        page.wait_for_function(f"!document.querySelector('video.{seen}').paused")
+    page.get_by_placeholder("Note").fill("hard to say")
+    page.keyboard.press("Enter")
+    below = page.evaluate(
+        "[...document.querySelectorAll('.lsf-choice, .rep-task input, .rep-said, .rep-videos, button')]"
+        ".filter(e => e.getBoundingClientRect().bottom > innerHeight).map(e => e.outerHTML)"
+    )
+    assert below == []
     page.keyboard.press("Control+Enter")
-    page.wait_for_timeout(1500)
+    page.wait_for_selector("text=/no more|All tasks/i")
 
     pull.run(served, project)
     said = {e.rep_id: e for e in ledger.read(served.annotations)}
@@ -69,5 +81,6 @@ def test_the_clip_plays_and_repeats_by_itself_and_keys_answer(page, served, proj
         "unsure": ["asymmetric"],
     }
     assert said["v1-f10"].seconds > 0
+    assert said["v1-f10"].note == "hard to say"
     with Client(server.access(served, project.labelstudio)) as client:
         assert all(len(t["annotations"]) == 1 for t in client.tasks(said["v0-f10"].project, "id,annotations"))
