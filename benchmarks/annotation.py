@@ -107,7 +107,7 @@ def queue(workspace: Workspace, known: Taxonomy, truth: dict[str, tuple[str, ...
         for error in known.errors:
             chance = (0.9 if error.id in said else 0.1) if error.judged_from("side") else None
             row = {"rep_id": rep_id, "error": error.id, "probability": chance, "predictor": "rules"}
-            reason = f"{error.title.lower()}: 6 % of body length off the line" if error.id in said else ""
+            reason = "6 % of body length off the line" if error.id in said else ""
             rows.append(row | {"present": None if chance is None else chance > 0.5, "reason": reason})
         queued.append({"position": n, "rep_id": rep_id, "reason": "uncertain", "blind": blind})
     tables.write(tables.PREDICTIONS, tables.PREDICTIONS.frame(rows), workspace.predictions)

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 from pushup_data.labelstudio import player
 from pushup_data.taxonomy import Taxonomy, Value
 
-# Beside the digits of the errors: the row of keys below them, but for `u`, by which Label Studio leaves a region.
+# Beside the digits of the errors: the row of keys below, but for `u`, by which Label Studio leaves a region.
 _UNSURE_KEYS = "qwertyiop"
 NOT_USABLE = "not_usable"
 CANT_TELL = "can't tell"
