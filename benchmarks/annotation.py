@@ -28,7 +28,7 @@ from PIL import Image
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from pushup_data import ledger, params, scaffold, tables, taxonomy
-from pushup_data.labelstudio import config, server, set_config, sets
+from pushup_data.labelstudio import server, set_config, sets
 from pushup_data.labelstudio.client import Client
 from pushup_data.params import Params
 from pushup_data.stages import pull, push, reps
@@ -171,7 +171,7 @@ def fits(page: Page) -> bool:
 
 def work(page: Page, known: Taxonomy, truth: dict[str, tuple[str, ...]]) -> list[Task]:
     """Answer all tasks truly; return what each cost."""
-    keys = config.hotkeys(known)
+    keys = {error.id: error.hotkey for error in known.errors}
     done, clip = [], ""
     for _ in truth:
         clip = shown(page, clip)

@@ -32,7 +32,7 @@ def boxes_of(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> tuple[list[str], l
     unsure = [
         f"<Choice value={quoteattr(e.id)} html={quoteattr(CANT_TELL)} hotkey={quoteattr(key)}"
         f" hint={quoteattr(e.title + ': this video does not show it')}/>"
-        for e, key in zip(taxonomy.errors, _UNSURE_KEYS, strict=False)
+        for e, key in zip(taxonomy.errors, unsure_keys(taxonomy).values(), strict=True)
     ]
     old = [
         f'<Choice value={quoteattr(name)} hint="no longer used"/>'
@@ -82,9 +82,9 @@ def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
-def hotkeys(taxonomy: Taxonomy) -> dict[str, str]:
-    """Return the key that ticks each error."""
-    return {e.id: e.hotkey for e in taxonomy.errors}
+def unsure_keys(taxonomy: Taxonomy) -> dict[str, str]:
+    """Return the key that says "can't tell" of each error."""
+    return dict(zip(taxonomy.ids, _UNSURE_KEYS, strict=False))
 
 
 def choices(config: str) -> set[str]:

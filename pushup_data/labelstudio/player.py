@@ -30,14 +30,17 @@ def addresses(
     client: Client, project: int, workspace: Workspace, clip: str, uploaded: Mapping[str, str]
 ) -> dict[str, str]:
     """Return where each of KINDS is played from: this machine, or the server, which gets each file once."""
-    paths = {CLIP: workspace.clips / clip}
-    paths |= {kind: workspace.rendition(clip, kind) for kind in RENDITIONS}
     if client.access.local:
-        return {kind: local(path) for kind, path in paths.items()}
+        return locals_of(workspace, clip)
     return {
         kind: uploaded.get(kind) or client.upload(project, path.name, path.read_bytes())
-        for kind, path in paths.items()
+        for kind, path in _paths(workspace, clip).items()
     }
+
+
+def locals_of(workspace: Workspace, clip: str) -> dict[str, str]:
+    """Return the addresses of KINDS on the local server."""
+    return {kind: local(path) for kind, path in _paths(workspace, clip).items()}
 
 
 def local(path: Path) -> str:
@@ -54,3 +57,8 @@ def html(videos: Mapping[str, str], reasons: Sequence[str]) -> str:
     )
     said = "".join(f"<div>{escape(reason)}</div>" for reason in reasons)
     return f'<div class="rep-videos">{shown}</div><div class="rep-said">{said}</div>'
+
+
+def _paths(workspace: Workspace, clip: str) -> dict[str, Path]:
+    beside = {kind: workspace.rendition(clip, kind) for kind in RENDITIONS}
+    return {CLIP: workspace.clips / clip, **beside}
