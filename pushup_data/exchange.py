@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from pushup_data import files, ledger, locks, tables, taxonomy
 from pushup_data.errors import BadInputError
-from pushup_data.labelstudio import config, pull
+from pushup_data.labelstudio import config, player, pull
 from pushup_data.ledger import Entry
 from pushup_data.taxonomy import Taxonomy, describe
 from pushup_data.workspace import Workspace
@@ -47,7 +47,7 @@ def export(workspace: Workspace, path: Path) -> str:
         files.write_text(path, to_csv(entries))
         return f"{path}: {len(entries)} entries, every version of {len(ledger.latest(entries))} annotations"
     reps = tables.read(tables.REPS, workspace.reps, default_empty=True)
-    tasks = to_tasks(entries, dict(reps.select("rep_id", "number").iter_rows()), workspace.loops.name)
+    tasks = to_tasks(entries, dict(reps.select("rep_id", "number").iter_rows()), workspace)
     files.write_json(path, tasks)
     held = sum(len(task["annotations"]) for task in tasks)
     live = sum(e.event != "deleted" for e in ledger.latest(entries).values())
@@ -133,17 +133,17 @@ def from_csv(text: str, where: str) -> list[Entry]:
     return entries
 
 
-def to_tasks(entries: Sequence[Entry], numbers: Mapping[str, int], folder: str) -> list[Json]:
+def to_tasks(entries: Sequence[Entry], numbers: Mapping[str, int], workspace: Workspace) -> list[Json]:
     """Return Label Studio's tasks with the annotations that stand, skips included.
 
-    `numbers` are the reps' numbers within their videos, `folder` is where the local server plays clips from.
+    `numbers` are the reps' numbers within their videos; clips are played from the `workspace`'s own server.
     """
     tasks: dict[tuple[str, int, int], Json] = {}
     for entry in ledger.latest(entries).values():
-        if entry.event == "deleted" or entry.clip == f"{entry.video_id}.mp4":  # a whole set
+        if entry.event == "deleted" or entry.region:  # of a whole video
             continue
         at = (entry.server, entry.project, entry.task)
-        task = tasks.setdefault(at, _task(entry, numbers.get(entry.rep_id, 0), folder))
+        task = tasks.setdefault(at, _task(entry, numbers.get(entry.rep_id, 0), workspace))
         task["annotations"].append(
             {
                 "id": entry.annotation,
@@ -196,7 +196,7 @@ def from_tasks(text: str, where: str, known: Taxonomy, people: Mapping[int, str]
     return entries, strange
 
 
-def _task(entry: Entry, number: int, folder: str) -> Json:
+def _task(entry: Entry, number: int, workspace: Workspace) -> Json:
     shown = entry.shown or {"predictor": config.BLIND, "errors": [], "unsure": []}
     data = {
         "ext_id": entry.clip.removesuffix(".mp4"),
@@ -209,7 +209,7 @@ def _task(entry: Entry, number: int, folder: str) -> Json:
         "taxonomy": entry.taxonomy,
         "reasons": [],
         "shown": shown["predictor"],
-        "player": config.player(f"/data/local-files/?d={folder}/{entry.clip}", []),
+        "player": player.html(player.locals_of(workspace, entry.clip), []),
     }
     result = config.ticked(shown["errors"], shown["unsure"])
     return {

@@ -15,12 +15,8 @@ from pushup_data import landmarks, tables
 from pushup_data.errors import MissingInputError
 from pushup_data.workspace import Workspace
 
-# The skeleton shown: bones that an error can be seen on. Feet, eyes, mouth and fingers are only clutter.
-BONES = [
-    edge for edge in landmarks.EDGES if not any(landmarks.NAMES[i].endswith(("heel", "index")) for i in edge)
-]
-SHOWN = sorted({i for bone in BONES for i in bone})
-EDGES = [[SHOWN.index(a), SHOWN.index(b)] for a, b in BONES]
+SHOWN = sorted({i for edge in landmarks.SHOWN_EDGES for i in edge})
+EDGES = [[SHOWN.index(a), SHOWN.index(b)] for a, b in landmarks.SHOWN_EDGES]
 
 # Fields taken from tables.SAMPLES as they are, with what the app says about them.
 COLUMNS = {

@@ -14,8 +14,8 @@ from pushup_data.workspace import Workspace
 
 def of_rep(workspace: Workspace, name: str) -> list[str]:
     """Return the story of the rep of this id, or of the only one whose id begins so. Raises BadInputError."""
-    entries = ledger.read(workspace.annotations)
     reps = tables.read(tables.REPS, workspace.reps, default_empty=True)
+    entries = labels.placed(ledger.read(workspace.annotations), reps)
     known = {*reps["rep_id"], *(entry.rep_id for entry in entries)}
     fitting = [name] if name in known else sorted(rep for rep in known if rep.startswith(name))
     if len(fitting) != 1:
@@ -29,7 +29,8 @@ def of_rep(workspace: Workspace, name: str) -> list[str]:
 def story(rep_id: str, entries: Sequence[Entry], reps: pl.DataFrame, consensus: pl.DataFrame) -> list[str]:
     """Return the lines: what the rep is, every version of every annotation, what counts, and the consensus.
 
-    `entries` is the whole ledger, `reps` tables.REPS, `consensus` the rep's rows of tables.LABELS.
+    `entries` is the whole ledger, labels.placed() on the reps,
+    `reps` tables.REPS, `consensus` the rep's rows of tables.LABELS.
     """
     mine = [entry for entry in entries if entry.rep_id == rep_id]
     rows = reps.filter(pl.col("rep_id") == rep_id).rows(named=True)

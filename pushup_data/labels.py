@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from pushup_data import tables
+from pushup_data import frames, tables
 from pushup_data.errors import BadInputError
 from pushup_data.ledger import Entry
 from pushup_data.taxonomy import Taxonomy, Value
@@ -53,6 +53,7 @@ def file(entries: Iterable[Entry], reps: pl.DataFrame) -> Filed:
 
     Where one person judged one rep several times (in two tasks, projects or servers) the newest counts.
     """
+    entries = placed(entries, reps)
     bounds = bounds_of(reps)
     orphans = []
     newest: dict[tuple[str, str], Entry] = {}
@@ -69,6 +70,31 @@ def file(entries: Iterable[Entry], reps: pl.DataFrame) -> Filed:
     return Filed([newest[key] for key in sorted(newest)], superseded, orphans)
 
 
+def placed(entries: Iterable[Entry], reps: pl.DataFrame) -> list[Entry]:
+    """Return the entries, those made on a whole video under the rep of today that they overlap most.
+
+    Such an annotation is about the frames that its region covers, whatever rep was there before. One that
+    overlaps no rep by MIN_OVERLAP stays as it is.
+    """
+    entries = list(entries)
+    by_video: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+    if any(entry.region for entry in entries):
+        for video, *rep in reps.select("video_id", "rep_id", "start", "end").iter_rows():
+            by_video[video].append((rep[0], rep[1], rep[2]))
+    result = []
+    for entry in entries:
+        if entry.region and by_video[entry.video_id]:
+            fits = [
+                (frames.overlap((entry.start, entry.end), (start, end)), rep_id)
+                for rep_id, start, end in by_video[entry.video_id]
+            ]
+            best, rep_id = max(fits)
+            if best >= MIN_OVERLAP:
+                entry = entry.model_copy(update={"rep_id": rep_id})  # noqa: PLW2901
+        result.append(entry)
+    return result
+
+
 def bounds_of(reps: pl.DataFrame) -> dict[str, tuple[int, int]]:
     """Return each rep's [start, end) in frames."""
     return {r: (start, end) for r, start, end in reps.select("rep_id", "start", "end").iter_rows()}
@@ -78,10 +104,7 @@ def misfit(entry: Entry, bounds: Mapping[str, tuple[int, int]]) -> str | None:
     """Say why an annotation does not belong to any rep of today; None where it does."""
     if entry.rep_id not in bounds:
         return "the rep is gone"
-    start, end = bounds[entry.rep_id]
-    shared = max(0, min(end, entry.end) - max(start, entry.start))
-    union = (end - start) + (entry.end - entry.start) - shared
-    overlap = shared / union if union > 0 else 0.0
+    overlap = frames.overlap(bounds[entry.rep_id], (entry.start, entry.end))
     return None if overlap >= MIN_OVERLAP else f"the rep moved: {overlap:.0%} overlap"
 
 
@@ -211,7 +234,7 @@ def summary(filed: Filed, labels: pl.DataFrame, taxonomy: Taxonomy) -> dict[str,
     }
 
 
-def _age(entry: Entry) -> tuple[datetime, datetime, str, int, int]:
+def _age(entry: Entry) -> tuple[datetime, datetime, str, int, int, str]:
     """Sort key, oldest first. Parsed, since `…:00Z` and `…:00.5Z` do not sort as text."""
     try:
         times = [datetime.fromisoformat(t) for t in (entry.updated_at, entry.created_at)]

@@ -31,6 +31,8 @@ right_shoulder-right_elbow right_elbow-right_wrist right_shoulder-right_hip righ
 right_knee-right_ankle right_ankle-right_heel right_heel-right_foot_index
 """
 EDGES = [(INDEX[a], INDEX[b]) for a, b in (bone.split("-") for bone in _BONES.split())]
+# What people are shown: bones that an error can be seen on. Feet, eyes, mouth and fingers are only clutter.
+SHOWN_EDGES = [edge for edge in EDGES if not any(NAMES[i].endswith(("heel", "index")) for i in edge)]
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,22 @@ from pushup_data.taxonomy import Value, describe
 SIMULATED_DOMAIN = "simulated.invalid"
 
 
+Key = tuple[str, int, int, str]  # server, project, annotation, region
+
+
 class Entry(BaseModel):
-    """One thing that happened to one annotation on one server."""
+    """One thing that happened to one annotation (of a whole video: to one of its regions) on one server."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    event: Literal["annotation", "skip", "deleted"]
+    event: Literal["annotation", "skip", "deleted"]  # a skip says nothing of what is wrong
     server: str  # its address
     project: int
     task: int
     annotation: int
-    rep_id: str
+    region: str = ""  # of an annotation of a whole video: Label Studio's name for the region
+    drawn: bool = False  # the bounds are the annotator's own
+    rep_id: str  # empty for a rep that only the annotator saw
     clip: str  # clip file shown: names the rep and its bounds
     video_id: str
     start: int  # bounds of the rep as annotated, frames of the normalised video
@@ -45,9 +50,9 @@ class Entry(BaseModel):
     result: list[dict[str, Any]]  # Label Studio's own JSON, verbatim
 
     @property
-    def key(self) -> tuple[str, int, int]:
-        """Which annotation this is about."""
-        return (self.server, self.project, self.annotation)
+    def key(self) -> Key:
+        """Which annotation, or region of one, this is about."""
+        return (self.server, self.project, self.annotation, self.region)
 
 
 def read(directory: Path) -> list[Entry]:
@@ -84,9 +89,9 @@ def append(directory: Path, entries: Sequence[Entry]) -> Path | None:
     return path
 
 
-def latest(entries: Iterable[Entry]) -> dict[tuple[str, int, int], Entry]:
+def latest(entries: Iterable[Entry]) -> dict[Key, Entry]:
     """Return the newest entry of every annotation, deletions included, in order of first sight."""
-    state: dict[tuple[str, int, int], Entry] = {}
+    state: dict[Key, Entry] = {}
     for entry in entries:
         state[entry.key] = entry
     return state

@@ -47,7 +47,6 @@ class Reps(_Section):
     min_duration_s: float = Field(gt=0)
     max_duration_s: float = Field(gt=0)
     context_s: float = Field(ge=0)
-    loop_s: float = Field(ge=0)
 
 
 class Rule(_Section):

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pushup_data import kinematics, params, quality, tables
+from pushup_data import frames, kinematics, params, quality, tables
 from pushup_data.kinematics import Series, Signals
 from pushup_data.landmarks import Pose
 from pushup_data.quality import Side, View
@@ -98,7 +98,7 @@ def apply_boundaries(
         bottom = boundaries.bottom
         if bottom is None or not start <= bottom < end:
             bottom = _lowest(signals.height, start, end)
-        own = [rep for rep in own if overlap(rep.start, rep.end, start, end) < _MATCH_IOU]
+        own = [rep for rep in own if frames.overlap((rep.start, rep.end), (start, end)) < _MATCH_IOU]
         own.append(replace(_rep(pose, signals, (start, bottom, end), partial=False), drawn=True))
     kept = [rep for rep in found if not any(_replaces(person, rep) for person in own)]
     return sorted([*kept, *own], key=lambda rep: (rep.start, rep.bottom))
@@ -113,7 +113,7 @@ def name(video_id: str, found: Sequence[Rep], registry: pl.DataFrame) -> tuple[l
     known = registry.filter(pl.col("video_id") == video_id)
     entries = list(known.select("rep_id", "start", "end").iter_rows())
     pairs = sorted(
-        (-overlap(rep.start, rep.end, start, end), i, j)
+        (-frames.overlap((rep.start, rep.end), (start, end)), i, j)
         for i, rep in enumerate(found)
         for j, (_, start, end) in enumerate(entries)
     )
@@ -134,13 +134,6 @@ def name(video_id: str, found: Sequence[Rep], registry: pl.DataFrame) -> tuple[l
             {"rep_id": ids[i], "video_id": video_id, "start": rep.start, "bottom": rep.bottom, "end": rep.end}
         )
     return [ids[i] for i in range(len(found))], tables.REP_REGISTRY.frame(new)
-
-
-def overlap(start: int, end: int, other_start: int, other_end: int) -> float:
-    """Return the intersection over union of two half-open ranges of frames, 0 to 1."""
-    common = max(0, min(end, other_end) - max(start, other_start))
-    union = (end - start) + (other_end - other_start) - common
-    return common / union if union else 0.0
 
 
 def _mint(wanted: str, taken: set[str]) -> str:

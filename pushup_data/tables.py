@@ -162,7 +162,7 @@ REPS = Table(
         "partial": pl.Boolean,  # the video starts or ends within the rep
         "drawn": pl.Boolean,  # bounds come from a person
         "flags": pl.List(pl.String),  # capture quality of this rep; empty is good
-        "clip": pl.String,  # file name below data/clips and data/loops, by id and bounds
+        "clip": pl.String,  # file name below data/clips, by id and bounds
         "clip_start": pl.Int64,  # frames of the video that the clip shows
         "clip_end": pl.Int64,
     },

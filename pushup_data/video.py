@@ -10,6 +10,9 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -229,26 +232,34 @@ def complies(found: Probe, max_lines: int) -> bool:
     )
 
 
-def ffmpeg(arguments: list[str], source: Path) -> str:
+def ffmpeg(arguments: list[str], source: Path, pictures: Iterable[bytes] = ()) -> str:
     """Run the ffmpeg that comes with imageio-ffmpeg on local files only; return its warnings.
 
-    Raises BadVideoError with ffmpeg's words; `source` is the file that they are about.
+    `pictures` are written to its input, one after the other. Raises BadVideoError with ffmpeg's words;
+    `source` is the file that they are about.
     """
     quiet = "-nostdin -hide_banner -loglevel error -y -protocol_whitelist file,pipe".split()
     command = [imageio_ffmpeg.get_ffmpeg_exe(), *quiet, *arguments]
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        preexec_fn=_die_with_parent,
-    )
-    if result.returncode != 0:
-        last = " ".join(result.stderr.strip().splitlines()[:2])
+    with tempfile.TemporaryFile() as words:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=words,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it takes no lock
+        )
+        assert process.stdin is not None  # noqa: S101
+        with suppress(BrokenPipeError), process.stdin as pipe:
+            for picture in pictures:
+                pipe.write(picture)
+        process.wait()
+        words.seek(0)
+        said = words.read().decode(errors="replace").strip()
+    if process.returncode != 0:
+        last = " ".join(said.splitlines()[:2])
         text = f"{source.name}: ffmpeg says: {last}; is the file damaged?"
         raise BadVideoError("undecodable", text)
-    return result.stderr.strip()
+    return said
 
 
 def _die_with_parent() -> None:

@@ -11,6 +11,8 @@ PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
 TEMPLATE = CHECKOUT if (CHECKOUT / "dvc.yaml").exists() else PACKAGE / "template"
 
+RENDITIONS = ("skeleton", "slow", "skeleton-slow")  # what there is of every clip beside itself
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -104,9 +106,9 @@ class Workspace:
         return self._at("data", "clips")
 
     @property
-    def loops(self) -> Path:
-        """The same clips, each repeated within its file: what Label Studio plays."""
-        return self._at("data", "loops")
+    def renditions(self) -> Path:
+        """The same clips with the skeleton drawn in, slowed down, and both."""
+        return self._at("data", "renditions")
 
     @property
     def labels(self) -> Path:
@@ -182,6 +184,10 @@ class Workspace:
     def video(self, video_id: str) -> Path:
         """The normalised video."""
         return self._at("data", "videos", f"{video_id}.mp4")
+
+    def rendition(self, clip: str, kind: str) -> Path:
+        """A clip, named as in tables.REPS, as one of RENDITIONS."""
+        return self.renditions / f"{clip.removesuffix('.mp4')}-{kind}.mp4"
 
     def pose(self, video_id: str) -> Path:
         """tables.POSE of one video."""

@@ -5,14 +5,18 @@ by a perspective camera. Nothing of MediaPipe's noise is imitated unless `noise`
 """
 
 import functools
+import subprocess
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
+import cv2
+import imageio_ffmpeg
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from pushup_data import tables
-from pushup_data.landmarks import INDEX, Pose
+from pushup_data.landmarks import INDEX, SHOWN_EDGES, Pose
 
 Array = npt.NDArray[np.float64]
 Truth = tuple[int, int, int]
@@ -102,6 +106,24 @@ def pose_table(pose: Pose) -> pl.DataFrame:
         }
     )
     return tables.POSE.check(frame)
+
+
+def film(path: Path, pose: Pose, fps: float, width: int = WIDTH, height: int = HEIGHT) -> None:
+    """Draw the figure's limbs, of nobody in particular, before a plain wall, as an mp4."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    command += ["-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-", "-c:v", "libx264"]
+    command += ["-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-bf", "0", str(path)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    skin, thick = (230, 200, 180), height // 33
+    pictures = []
+    for points in pose.pixels(width, height).round().astype(int).tolist():
+        picture = np.full((height, width, 3), (62, 70, 78), np.uint8)
+        picture[height * 2 // 3 :] = (88, 80, 72)
+        for a, b in SHOWN_EDGES:
+            cv2.line(picture, points[a], points[b], skin, thick, cv2.LINE_AA)
+        cv2.circle(picture, points[INDEX["left_ear"]], thick * 2, skin, -1, cv2.LINE_AA)
+        pictures.append(picture.tobytes())
+    subprocess.run(command, input=b"".join(pictures), check=True)
 
 
 def _elbow_angles(

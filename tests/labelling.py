@@ -1,10 +1,12 @@
 """Tables and clips for tests of Label Studio: reps without people, but complete."""
 
+import shutil
+
 import polars as pl
 
 from pushup_data import files, tables
 from pushup_data.taxonomy import Taxonomy
-from pushup_data.workspace import Workspace
+from pushup_data.workspace import RENDITIONS, Workspace
 from tests import sources
 from tests.figures import pose_table, push_up
 
@@ -71,10 +73,14 @@ def fill(workspace: Workspace, known: Taxonomy, count: int) -> None:
     tables.write(tables.REPS, reps(count), workspace.reps)
     tables.write(tables.QUEUE, queue(list(range(count))), workspace.queue)
     tables.write(tables.PREDICTIONS, predictions(count, known), workspace.predictions)
-    workspace.loops.mkdir(parents=True, exist_ok=True)
     for name in reps(count)["clip"]:
-        if not (workspace.loops / name).exists():
-            sources.numbered(workspace.loops / name)
+        clip = workspace.clips / name
+        if not clip.exists():
+            sources.numbered(clip)
+            for kind in RENDITIONS:
+                path = workspace.rendition(name, kind)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(clip, path)
 
 
 def judged(workspace: Workspace, known: Taxonomy, count: int) -> None:

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pushup_data import clips, video
+from pushup_data import clips, landmarks, video
 from pushup_data.errors import BadVideoError
-from tests import sources
+from tests import figures, sources
+
+UPPER_ARM = ("left_shoulder", "left_elbow")
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +38,41 @@ def test_a_clip_holds_exactly_its_frames(source, tmp_path, start, length):
     assert numbers(target) == whole[start:end]
 
 
-def test_a_loop_repeats_the_clip_at_a_steady_rate(source, tmp_path):
-    clip, looped = tmp_path / "clip.mp4", tmp_path / "loop.mp4"
+def test_slow_motion_shows_the_same_frames_for_twice_as_long(source, tmp_path):
+    clip, slow = tmp_path / "clip.mp4", tmp_path / "slow.mp4"
     clips.cut(source, 7, 27, 30000 / 1001, clip)
-    clips.loop(clip, looped, seconds=3)
-    assert numbers(looped) == numbers(clip) * 5  # 20 frames last 0.67 s
-    assert np.allclose(np.diff(times(looped)), 1001 / 30000, atol=1e-4)
-    assert times(looped)[0] == pytest.approx(0, abs=1e-6)
-    assert len(video.timestamps(looped)) == 100
-    assert video.duration(looped) == pytest.approx(100 * 1001 / 30000, abs=1e-3)
+    clips.slow(clip, slow)
+    assert numbers(slow) == numbers(clip)
+    assert np.allclose(np.diff(times(slow)), 2 * 1001 / 30000, atol=1e-4)
+    assert times(slow)[0] == pytest.approx(0, abs=1e-6)
+    assert video.duration(slow) == pytest.approx(2 * 20 * 1001 / 30000, abs=1e-3)
 
 
-def test_a_clip_longer_than_asked_is_there_once(source, tmp_path):
-    clips.loop(source, tmp_path / "loop.mp4", seconds=0)
-    assert len(video.timestamps(tmp_path / "loop.mp4")) == sources.FRAMES
+def test_the_skeleton_is_drawn_where_the_body_is_in_every_frame(tmp_path):
+    pose, _ = figures.push_up(reps=1, fps=25.0)
+    start, frames = 11, 20
+    source = sources.numbered(tmp_path / "v.mp4", size="320x180", codec=sources.H264)
+    clip, drawn = tmp_path / "clip.mp4", tmp_path / "drawn.mp4"
+    clips.cut(source, start, start + frames, 25, clip)
+    clips.skeleton(clip, pose.cut(start, start + frames), 25, drawn)
+    with av.open(str(drawn)) as shown, av.open(str(clip)) as plain:
+        pairs = list(zip(shown.decode(video=0), plain.decode(video=0), strict=True))
+    assert len(pairs) == frames
+    for k, (with_skeleton, without) in enumerate(pairs):
+        before, after = (f.to_ndarray(format="rgb24").astype(int) for f in (without, with_skeleton))
+        changed = np.abs(after - before).max(axis=2) > 60
+        assert 0.001 < changed.mean() < 0.1  # lines, and nothing else
+        shoulder, elbow = pose.pixels(320, 180)[start + k, [landmarks.INDEX[n] for n in UPPER_ARM]]
+        x, y = ((shoulder + elbow) / 2).round().astype(int)
+        assert changed[y - 1 : y + 2, x - 1 : x + 2].any(), f"no upper arm in frame {k}"
+
+
+def test_frames_without_a_person_stay_as_they_are(tmp_path):
+    pose, _ = figures.push_up(reps=1, fps=25.0, dropouts=[(0, 10)])
+    source = sources.numbered(tmp_path / "v.mp4", size="320x180")
+    clips.cut(source, 0, 10, 25, tmp_path / "clip.mp4")
+    clips.skeleton(tmp_path / "clip.mp4", pose.cut(0, 10), 25, tmp_path / "drawn.mp4")
+    assert numbers(tmp_path / "drawn.mp4") == pytest.approx(numbers(tmp_path / "clip.mp4"), abs=1)
 
 
 def test_frames_that_are_not_there(source, tmp_path):

@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -81,19 +82,19 @@ def test_label_studios_json_gives_the_entries_back(default_taxonomy):
         entry(1, answer=answer, note="low", result=said, shown=shown),
         entry(2, "skip", annotator="ben@example.org", answer=answer, result=said, shown=shown, note="low"),
     ]
-    whole_set = entry(4, clip="abc.mp4")
+    whole_set = entry(4, region="r1")
     entries = [entry(1), *kept, entry(3), entry(3, "deleted"), whole_set]
-    tasks = exchange.to_tasks(entries, {"abc-f10": 4}, "loops")
+    tasks = exchange.to_tasks(entries, {"abc-f10": 4}, Workspace(Path("w")))
     assert len(tasks) == 1
     assert tasks[0]["data"]["number"] == 4
-    assert "loops/abc-f10-0-20.mp4" in tasks[0]["data"]["player"]
+    assert "clips/abc-f10-0-20.mp4" in tasks[0]["data"]["player"]
     assert exchange.from_tasks(json.dumps(tasks), "f.json", default_taxonomy, {}) == (kept, 0)
     del tasks[0]["data"]["ext_id"]  # somebody else's task
     assert exchange.from_tasks(json.dumps(tasks), "f.json", default_taxonomy, {}) == ([], 2)
 
 
 def test_label_studios_own_export_needs_to_know_who_is_who(default_taxonomy):
-    (task,) = exchange.to_tasks([entry(1)], {}, "loops")
+    (task,) = exchange.to_tasks([entry(1)], {}, Workspace(Path("w")))
     task |= {"predictions": [17], "meta": {}}
     task["annotations"][0]["completed_by"] = 3
     text = json.dumps([task])

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from label_studio_sdk.label_interface import LabelInterface
 
-from pushup_data.labelstudio import config
+from pushup_data.labelstudio import config, player
 from pushup_data.workspace import TEMPLATE
 
 
@@ -15,7 +15,9 @@ def test_the_config_is_valid_and_every_hotkey_is_used_once(default_taxonomy):
     text = config.render(default_taxonomy)
     LabelInterface(text).validate()
     keys = [node.get("hotkey") for node in ET.fromstring(text).iter("Choice")]
-    assert len(keys) == len(set(keys)) == 2 * len(default_taxonomy.ids) + 1
+    assert (
+        len(keys) == len(set(keys)) == 2 * len(default_taxonomy.ids) + 3
+    )  # not usable, skeleton, half speed
     assert None not in keys
 
 
@@ -60,5 +62,8 @@ def test_a_note_is_read_as_text():
     assert config.note([]) == ""
 
 
-def test_the_player_escapes_its_address():
-    assert "<x>" not in config.player("/data/<x>.mp4", ["<x>"])
+def test_the_player_escapes_what_it_is_given():
+    shown = player.html(dict.fromkeys(player.KINDS, '/data/<x>".mp4'), ["<x>"])
+    assert "<x>" not in shown
+    assert '".mp4' not in shown
+    assert shown.count("<video ") == 4

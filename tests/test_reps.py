@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushup_data import kinematics, reps, tables
+from pushup_data import frames, kinematics, reps, tables
 from pushup_data.kinematics import Signals
 from pushup_data.landmarks import Pose
 from pushup_data.params import Params
@@ -31,7 +31,7 @@ def agrees(found: list[Rep], truth: list[figures.Truth]) -> None:
     assert len(found) == len(truth)
     for rep, (start, bottom, end) in zip(found, truth, strict=True):
         assert abs(rep.bottom - bottom) <= 1 + 0.1 * (end - start)
-        assert reps.overlap(rep.start, rep.end, start, end) > 0.6
+        assert frames.overlap((rep.start, rep.end), (start, end)) > 0.6
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -6,7 +6,7 @@ import pytest
 
 from pushup_data import landmarks, params, quality, tables, video
 from pushup_data.stages import reps as stage
-from pushup_data.workspace import TEMPLATE, Workspace
+from pushup_data.workspace import RENDITIONS, TEMPLATE, Workspace
 from tests import figures, sources
 
 FPS = 30.0
@@ -75,7 +75,7 @@ def finish(workspace, video_ids, *, flags=(), boundaries=()):
 
 def run(workspace, **changed):
     settings = params.load(workspace.params)
-    settings = settings.model_copy(update={"reps": settings.reps.model_copy(update={"loop_s": 5, **changed})})
+    settings = settings.model_copy(update={"reps": settings.reps.model_copy(update=changed)})
     stage.run(workspace, settings)
     return tables.read(tables.REPS, workspace.reps)
 
@@ -84,12 +84,17 @@ def files(folder):
     return {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
 
 
+def beside(found):
+    """The names of all renditions that there should be."""
+    return {f"{c.removesuffix('.mp4')}-{kind}.mp4" for c in found["clip"] for kind in RENDITIONS}
+
+
 def test_no_videos_make_empty_tables(workspace, capsys):
     finish(workspace, [])
     assert run(workspace).is_empty()
     assert tables.read(tables.RULES, workspace.rules).is_empty()
     assert tables.read(tables.REP_REGISTRY, workspace.rep_registry).is_empty()
-    assert files(workspace.clips) == files(workspace.loops) == {}
+    assert files(workspace.clips) == files(workspace.renditions) == {}
     assert "0 reps" in capsys.readouterr().out
 
 
@@ -110,8 +115,13 @@ def test_every_rep_has_its_row_its_opinions_and_its_clips(filled, capsys, defaul
         assert row["clip"].startswith(f"{row['rep_id']}-{row['clip_start']}-{row['clip_end']}-")
         assert row["clip_start"] == max(row["start"] - 6, 0)  # 0.2 s at 30 fps
         assert len(video.timestamps(filled.clips / row["clip"])) == row["clip_end"] - row["clip_start"]
-        assert video.duration(filled.loops / row["clip"]) >= 5
-    assert files(filled.clips).keys() == files(filled.loops).keys() == set(found["clip"])
+        length = video.duration(filled.clips / row["clip"])
+        for kind, times in {"skeleton": 1, "slow": 2, "skeleton-slow": 2}.items():
+            shown = filled.rendition(row["clip"], kind)
+            assert len(video.timestamps(shown)) == row["clip_end"] - row["clip_start"]
+            assert video.duration(shown) == pytest.approx(times * length, abs=0.04)
+    assert files(filled.clips).keys() == set(found["clip"])
+    assert files(filled.renditions).keys() == beside(found)
     assert (
         "3 reps (0 partial, 0 drawn by people) in 2 of 2 videos; 3 clips cut, 0 kept"
         in capsys.readouterr().out
@@ -123,14 +133,14 @@ def test_a_second_run_changes_nothing(filled, capsys):
     before = (
         [(p, p.read_bytes()) for p in (filled.reps, filled.rules, filled.rep_registry)],
         files(filled.clips),
-        files(filled.loops),
+        files(filled.renditions),
     )
     capsys.readouterr()
     run(filled)
     after = (
         [(p, p.read_bytes()) for p in (filled.reps, filled.rules, filled.rep_registry)],
         files(filled.clips),
-        files(filled.loops),
+        files(filled.renditions),
     )
     assert before == after
     assert "0 clips cut, 3 kept" in capsys.readouterr().out
@@ -151,13 +161,14 @@ def test_one_new_video_costs_one_videos_clips(filled, films, capsys):
 def test_a_half_finished_run_is_completed(filled, capsys):
     found = run(filled)
     one, two, _ = found["clip"]
-    (filled.loops / one).unlink()
+    filled.rendition(one, "slow").unlink()
     (filled.clips / two).unlink()
     (filled.clips / ".tmp-left-by-a-kill.mp4").write_bytes(b"half")
     capsys.readouterr()
     assert run(filled).equals(found)
     assert "2 clips cut, 1 kept, 0 no longer needed" in capsys.readouterr().out
-    assert files(filled.clips).keys() == files(filled.loops).keys() == set(found["clip"])
+    assert files(filled.clips).keys() == set(found["clip"])
+    assert files(filled.renditions).keys() == beside(found)
 
 
 def test_a_removed_video_loses_its_clips_but_not_its_names(filled, capsys):
@@ -166,7 +177,8 @@ def test_a_removed_video_loses_its_clips_but_not_its_names(filled, capsys):
     finish(filled, ["one"])
     left = run(filled)
     assert set(left["video_id"]) == {"one"}
-    assert files(filled.clips).keys() == files(filled.loops).keys() == set(left["clip"])
+    assert files(filled.clips).keys() == set(left["clip"])
+    assert files(filled.renditions).keys() == beside(left)
     assert tables.read(tables.REP_REGISTRY, filled.rep_registry).equals(names)
     finish(filled, list(KNOWN))
     assert run(filled).equals(found)
@@ -177,10 +189,17 @@ def test_other_settings_make_other_files_and_back_again_the_same(filled):
     wider = run(filled, context_s=0.1)
     assert wider["rep_id"].equals(found["rep_id"])
     assert not set(wider["clip"]) & set(found["clip"])
-    longer = run(filled, loop_s=8)
-    assert not set(longer["clip"]) & set(found["clip"])
-    assert all(video.duration(filled.loops / clip) >= 8 for clip in longer["clip"])
     assert run(filled).equals(found)
+
+
+def test_another_pose_makes_other_files(filled):
+    """The skeleton that annotators see is that of today's pose, also where the rep stays where it is."""
+    found = run(filled)
+    pose, _ = figures.push_up(reps=KNOWN["one"], fps=FPS, noise=0.0005)
+    tables.write(tables.POSE, figures.pose_table(pose), filled.pose("one"))
+    again = run(filled)
+    changed = set(found["clip"]) - set(again["clip"])
+    assert changed == set(found.filter(pl.col("video_id") == "one")["clip"])
 
 
 def test_a_correction_keeps_the_name_and_makes_another_clip(filled):

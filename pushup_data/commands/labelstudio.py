@@ -105,3 +105,22 @@ def labelstudio_restore(file: Path, overwrite: bool) -> None:
     from pushup_data.labelstudio import backup
 
     click.echo(backup.restore(Workspace.here(), file, overwrite=overwrite))
+
+
+@labelstudio.command("sets")
+@click.argument("videos", nargs=-1, required=True, metavar="VIDEO...")
+def labelstudio_sets(videos: tuple[str, ...]) -> None:
+    """Let people see VIDEOs whole, repair the bounds of their reps and say what is wrong with each.
+
+    VIDEO is a video_id, or the file's name below data/raw. The tasks are in a project of their own; the next
+    `dvc repro` fetches bounds and labels. Videos of val and test subjects are refused: what measures is drawn
+    at random.
+
+    \b
+    Example:
+      pushup-data labelstudio sets monday/set-3.mp4
+    """
+    from pushup_data.labelstudio import sets
+
+    workspace = Workspace.here()
+    click.echo(sets.run(workspace, params.load(workspace.params), videos))

@@ -99,7 +99,7 @@ class Client:
 
     def add_storage(self, project: int, path: str) -> None:
         """Let the server serve files below `path`; nothing is copied or imported."""
-        settings = {"project": project, "path": path, "title": "loops", "use_blob_urls": True}
+        settings = {"project": project, "path": path, "title": path.rsplit("/", 1)[-1], "use_blob_urls": True}
         self._send("POST", "/api/storages/localfiles", settings)
 
     def upload(self, project: int, name: str, content: bytes) -> str:

@@ -3,58 +3,79 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
+from pushup_data.labelstudio import player
 from pushup_data.taxonomy import Taxonomy, Value
 
-# Beside the digits of the errors: one row of keys below them.
-_UNSURE_KEYS = "qwertyuio"
+# Beside the digits of the errors: the row of keys below, but for `u`, by which Label Studio leaves a region.
+_UNSURE_KEYS = "qwertyiop"
 NOT_USABLE = "not_usable"
+CANT_TELL = "can't tell"
 # Every prediction's version. Label Studio fills in only those of the version that the project names, and
 # its task list breaks on null; who predicted stands in the task's `shown`.
 VERSION = "pushup-data"
 BLIND = "blind"  # `shown` of a task without the machine's opinion
 
+_NO_ERRORS = {NOT_USABLE, player.SKELETON, player.SLOW, "bounds_only"}  # boxes that stay as they are
+
 Result = list[dict[str, Any]]
 
 
-def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
-    """Return the XML. `kept` are errors no longer in the taxonomy whose labels are in use: they stay."""
+def boxes_of(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> tuple[list[str], list[str], str]:
+    """Return the XML of the boxes: of each error, of "can't tell", and of "not usable"."""
     errors = [
         f"<Choice value={quoteattr(e.id)} html={quoteattr(e.title)} hotkey={quoteattr(e.hotkey)}"
         f" hint={quoteattr(e.looks_like)}/>"
         for e in taxonomy.errors
     ]
     unsure = [
-        f"<Choice value={quoteattr(e.id)} html={quoteattr(e.title)} hotkey={quoteattr(key)}/>"
+        f"<Choice value={quoteattr(e.id)} html={quoteattr(CANT_TELL)} hotkey={quoteattr(key)}"
+        f" hint={quoteattr(e.title + ': this video does not show it')}/>"
         for e, key in zip(taxonomy.errors, unsure_keys(taxonomy).values(), strict=True)
     ]
     old = [
         f'<Choice value={quoteattr(name)} hint="no longer used"/>'
         for name in sorted(set(kept) - {*taxonomy.ids})
     ]
+    usable = (
+        f'<Choice value="{NOT_USABLE}" html="Not usable" hotkey="x"'
+        ' hint="No push-up, badly cut, or several people and not clear who is meant"/>'
+    )
+    return [*errors, *old], [*unsure, *old], usable
+
+
+def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:
+    """Return the XML. `kept` are errors no longer in the taxonomy whose labels are in use: they stay."""
+    errors, unsure, usable = boxes_of(taxonomy, kept)
     lines = [
-        '<View style="display:flex;gap:16px;align-items:flex-start">',
-        '  <View style="flex:1 1 0;min-width:0;overflow:hidden">',
+        f"<View>\n  <Style>{player.STYLE}  </Style>",
+        '  <View className="rep-task" style="display:flex;gap:16px;align-items:flex-start">',
+        '    <View style="flex:1 1 0;min-width:0;overflow:hidden">',
         # Not the Video tag: that one waits for a click and cannot repeat; this plays and repeats by itself.
         # One data key only: with more, Label Studio takes no uploads.
-        '    <HyperText name="clip" value="$player" inline="true"/>',
-        "  </View>",
-        '  <View style="flex:0 0 340px">',
-        '    <Header size="5" value="What is wrong? Nothing ticked: a good repetition."/>',
-        '    <Choices name="errors" toName="clip" choice="multiple">',
-        *(f"      {line}" for line in [*errors, *old]),
-        "    </Choices>",
-        '    <Header size="5" value="Can\'t tell from this video:"/>',
-        '    <Choices name="unsure" toName="clip" choice="multiple" layout="inline">',
-        *(f"      {line}" for line in [*unsure, *old]),
-        "    </Choices>",
-        '    <Choices name="usable" toName="clip" choice="multiple">',
-        f'      <Choice value="{NOT_USABLE}" html="Not usable" hotkey="x"'
-        ' hint="No push-up, badly cut, or several people and not clear who is meant"/>',
-        "    </Choices>",
-        '    <TextArea name="note" toName="clip" rows="1" maxSubmissions="1" editable="true"'
+        '      <HyperText name="clip" value="$player" inline="true"/>',
+        "    </View>",
+        '    <View style="flex:0 0 350px">',
+        '      <Header size="5" value="What is wrong? Nothing ticked: a good repetition."/>',
+        '      <View style="display:flex;gap:8px">',
+        '        <Choices name="errors" toName="clip" choice="multiple">',
+        *(f"          {line}" for line in errors),
+        "        </Choices>",
+        '        <Choices name="unsure" toName="clip" choice="multiple">',
+        *(f"          {line}" for line in unsure),
+        "        </Choices>",
+        "      </View>",
+        '      <Choices name="usable" toName="clip" choice="multiple">',
+        f"        {usable}",
+        "      </Choices>",
+        '      <TextArea name="note" toName="clip" rows="1" maxSubmissions="1" editable="true"'
         ' placeholder="Note"/>',
+        '      <Choices name="viewed" toName="clip" choice="multiple" layout="inline">',
+        f'        <Choice value="{player.SKELETON}" html="Skeleton" hotkey="s"/>',
+        f'        <Choice value="{player.SLOW}" html="Half speed" hotkey="d"/>',
+        "      </Choices>",
+        "    </View>",
         "  </View>",
         "</View>",
     ]
@@ -66,18 +87,9 @@ def unsure_keys(taxonomy: Taxonomy) -> dict[str, str]:
     return dict(zip(taxonomy.ids, _UNSURE_KEYS, strict=False))
 
 
-def player(address: str, reasons: Sequence[str]) -> str:
-    """Return the HTML that plays a clip silently, again and again, above what the machine has to say."""
-    style = "width:100%;max-height:480px;background:#000"
-    video = (
-        f'<video src="{escape(address)}" style="{style}" autoplay loop muted playsinline controls></video>'
-    )
-    return video + "".join(f"<p>{escape(reason)}</p>" for reason in reasons)
-
-
 def choices(config: str) -> set[str]:
-    """Return the values of all boxes of a labeling config."""
-    return set(re.findall(r'<Choice value="([^"]+)"', config)) - {NOT_USABLE}
+    """Return the errors that have a box in a labeling config."""
+    return set(re.findall(r'<Choice value="([^"]+)"', config)) - _NO_ERRORS
 
 
 def ticked(errors: Sequence[str], unsure: Sequence[str], *, usable: bool = True) -> Result:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from pushup_data.errors import BadInputError
-from pushup_data.labelstudio import config, server
+from pushup_data.labelstudio import config, player, server
 from pushup_data.labelstudio.client import Client
 from pushup_data.params import LabelStudio
 from pushup_data.taxonomy import Taxonomy
@@ -80,7 +80,7 @@ def sync(
     keep, drop = _in_order(todo, [t for t in existing if t["id"] not in held])
     for task in drop:
         client.delete_task(task["id"])
-    uploaded = {t["data"]["ext_id"]: t["data"].get("video", "") for t in existing}
+    uploaded = {t["data"]["ext_id"]: t["data"].get("videos", {}) for t in existing}
     new = [_with_video(client, number, workspace, task, uploaded) for task in todo[len(keep) :]]
     made = client.import_tasks(number, [{k: v for k, v in t.items() if k != "clip"} for t in new])
     if project["model_version"] != config.VERSION and tasks:
@@ -166,19 +166,18 @@ def _keep_current(client: Client, project: Json, settings: LabelStudio, known: T
 
 
 def _serve(client: Client, project: int, workspace: Workspace) -> None:
-    if not any(s["path"] == str(workspace.loops) for s in client.storages(project)):
-        client.add_storage(project, str(workspace.loops))
+    served = {s["path"] for s in client.storages(project)}
+    for folder in (workspace.clips, workspace.renditions):
+        if str(folder) not in served:
+            folder.mkdir(parents=True, exist_ok=True)
+            client.add_storage(project, str(folder))
 
 
 def _with_video(
-    client: Client, project: int, workspace: Workspace, task: Json, uploaded: Mapping[str, str]
+    client: Client, project: int, workspace: Workspace, task: Json, uploaded: Mapping[str, Mapping[str, str]]
 ) -> Json:
-    """Return the task with the address of its clip: served from this machine, or uploaded once."""
-    name, data = task["clip"], task["data"]
-    if client.access.local:
-        address = f"/data/local-files/?d={workspace.loops.name}/{name}"
-    else:
-        address = uploaded.get(data["ext_id"]) or client.upload(
-            project, name, (workspace.loops / name).read_bytes()
-        )
-    return {**task, "data": {**data, "video": address, "player": config.player(address, data["reasons"])}}
+    """Return the task with the addresses of its clip and renditions."""
+    data = task["data"]
+    known = uploaded.get(data["ext_id"], {})
+    videos = player.addresses(client, project, workspace, task["clip"], known)
+    return {**task, "data": {**data, "videos": videos, "player": player.html(videos, data["reasons"])}}

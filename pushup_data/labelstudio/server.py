@@ -214,7 +214,7 @@ def environment(workspace: Workspace) -> dict[str, str]:
         "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
         "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",  # `pushup-data backend` listens on 127.0.0.1
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
-        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(workspace.loops.parent),
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(workspace.clips.parent),
         "SENTRY_DSN": "",
         "FRONTEND_SENTRY_DSN": "",
         "SENTRY_RATE": "0",
@@ -235,7 +235,7 @@ def _known(workspace: Workspace) -> _State:
 
 
 def _launch(workspace: Workspace, program: Path, state: _State) -> subprocess.Popen[bytes]:
-    workspace.loops.mkdir(parents=True, exist_ok=True)
+    workspace.clips.mkdir(parents=True, exist_ok=True)
     command = [
         str(program),
         "start",

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from pushup_data import files, ledger, locks, taxonomy
 from pushup_data.errors import LabelsAtRiskError
-from pushup_data.labelstudio import pull, server
+from pushup_data.labelstudio import pull, server, set_config, set_pull
 from pushup_data.labelstudio.client import Client
 from pushup_data.labelstudio.server import Access
 from pushup_data.params import Params
@@ -18,7 +19,7 @@ State = dict[str, Any]
 
 
 def run(workspace: Workspace, params: Params, *, new_project: bool = False) -> None:
-    """Append what is new to the ledger; write server.json, and boundaries.parquet where it is missing.
+    """Append what is new to the ledger; write server.json, and boundaries.parquet where that changes it.
 
     Twice in a row changes no byte. Raises LabelsAtRiskError where the ledger has labels of a project that is
     gone, unless `new_project`: then they stay valid, and push makes another project.
@@ -29,27 +30,40 @@ def run(workspace: Workspace, params: Params, *, new_project: bool = False) -> N
     with locks.held(workspace.locks / "pull.lock", wait_s=600, doing="pulling"), Client(access) as client:
         state = _state(workspace)
         known = ledger.latest(ledger.read(workspace.annotations))
+        of_reps = {key[:3]: entry for key, entry in known.items() if not entry.region}
         project = client.project(title)
         entries: list[ledger.Entry] = []
         present: set[int] = set()
         if project is None:
-            _give_up(state, known, access, title, accepted=new_project)
+            _give_up(state, of_reps, access, title, accepted=new_project)
         else:
             found = pull.listing(client, int(project["id"]))
-            entries = pull.news(client, int(project["id"]), found, known, taxa)
+            entries = pull.news(client, int(project["id"]), found, of_reps, taxa)
             present = set(found.tasks)
+        whole = client.project(set_config.title(params.labelstudio))
+        if whole is not None:
+            entries += set_pull.news(client, int(whole["id"]), known, taxa)
         ledger.append(workspace.annotations, entries)
         workspace.annotations.mkdir(parents=True, exist_ok=True)
         lacking = _lacking(workspace, access, present)
         state |= {"server": access.identity, "title": title, "lacking": lacking or state["lacking"]}
         files.write_json(workspace.server, state)
-        if not workspace.boundaries.exists():
-            from pushup_data import tables  # loads polars, which no other part of a pull needs
-
-            tables.write(tables.BOUNDARIES, tables.BOUNDARIES.empty(), workspace.boundaries)
-    standing = ledger.standing(ledger.read(workspace.annotations))
+        everything = ledger.read(workspace.annotations)
+        if any(e.region for e in everything) or not workspace.boundaries.exists():
+            _draw(workspace, ledger.latest(everything).values())
+    standing = ledger.standing(everything)
     lost = "; tasks that were pushed are gone and will be put back" if lacking else ""
     click.echo(f"pull: {len(entries)} new entries, {len(standing)} annotations in the ledger{lost}")
+
+
+def _draw(workspace: Workspace, newest: Iterable[ledger.Entry]) -> None:
+    """Write boundaries.parquet where it would change."""
+    from pushup_data import tables  # loads polars, which no other part of a pull needs
+
+    frame = tables.BOUNDARIES.frame(set_pull.boundaries(newest))
+    before = tables.read(tables.BOUNDARIES, workspace.boundaries) if workspace.boundaries.exists() else None
+    if before is None or not frame.equals(before):
+        tables.write(tables.BOUNDARIES, frame, workspace.boundaries)
 
 
 def _state(workspace: Workspace) -> State:

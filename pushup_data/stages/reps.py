@@ -14,9 +14,9 @@ from pushup_data import clips, kinematics, landmarks, quality, reps, rules, tabl
 from pushup_data.params import Params
 from pushup_data.reps import Boundaries, Rep
 from pushup_data.taxonomy import Taxonomy
-from pushup_data.workspace import Workspace
+from pushup_data.workspace import RENDITIONS, Workspace
 
-_CLIP_VERSION = 1  # another one makes every clip again
+_CLIP_VERSION = 2  # another one makes every clip again
 _WHOLE_VIDEO = (quality.SEVERAL, quality.UNSURE_WHO)  # flags that a rep takes over from its video
 
 Row = dict[str, Any]
@@ -27,11 +27,11 @@ class _Clip:
     start: int
     end: int
     clip: Path
-    loop: Path
+    renditions: Mapping[str, Path]
 
     @property
     def made(self) -> bool:
-        return self.clip.exists() and self.loop.exists()
+        return all(path.exists() for path in (self.clip, *self.renditions.values()))
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class _Job:
 
     video_id: str
     source: Path
+    pose: Path
     fps: float
-    loop_s: float
     clips: tuple[_Clip, ...]
 
 
@@ -80,7 +80,7 @@ def run(workspace: Workspace, params: Params) -> None:
         rep_rows += rows
         rule_rows += opinions
         wanted |= {row["clip"] for row in rows}
-        job = _job(workspace, video, rows, params.reps.loop_s)
+        job = _job(workspace, video, rows)
         if job.clips:
             jobs.append(job)
 
@@ -145,7 +145,7 @@ def of_video(
                 "number": number,
                 "fps": fps,
                 "flags": flags,
-                "clip": f"{rep_id}-{start}-{end}-{_clip_key(video, params.reps.loop_s)}.mp4",
+                "clip": f"{rep_id}-{start}-{end}-{_clip_key(video, pose.cut(start, end))}.mp4",
                 "clip_start": start,
                 "clip_end": end,
                 **_fields(rep),
@@ -163,10 +163,11 @@ def _fields(rep: Rep) -> Row:
     return {name: getattr(rep, name) for name in names}
 
 
-def _clip_key(video: Row, loop_s: float) -> str:
-    """Return what a clip depends on besides the rep's bounds, as six hex digits."""
+def _clip_key(video: Row, pose: landmarks.Pose) -> str:
+    """Return what a clip and its renditions depend on besides the rep's bounds, as six hex digits."""
     video_as_is = [video[column] for column in ("fps", "frames", "width", "height")]
-    return hashlib.sha256(json.dumps([_CLIP_VERSION, loop_s, *video_as_is]).encode()).hexdigest()[:6]
+    content = json.dumps([_CLIP_VERSION, clips.SLOWER, *video_as_is]).encode() + pose.xy.tobytes()
+    return hashlib.sha256(content).hexdigest()[:6]
 
 
 def _video_flags(workspace: Workspace) -> dict[str, list[str]]:
@@ -183,15 +184,19 @@ def _drawn(workspace: Workspace) -> dict[str, list[Boundaries]]:
     return drawn
 
 
-def _job(workspace: Workspace, video: Row, rows: Sequence[Row], loop_s: float) -> _Job:
+def _job(workspace: Workspace, video: Row, rows: Sequence[Row]) -> _Job:
     wanted = (
         _Clip(
-            row["clip_start"], row["clip_end"], workspace.clips / row["clip"], workspace.loops / row["clip"]
+            row["clip_start"],
+            row["clip_end"],
+            workspace.clips / row["clip"],
+            {kind: workspace.rendition(row["clip"], kind) for kind in RENDITIONS},
         )
         for row in rows
     )
     missing = tuple(clip for clip in wanted if not clip.made)
-    return _Job(video["video_id"], workspace.video(video["video_id"]), video["fps"], loop_s, missing)
+    video_id = video["video_id"]
+    return _Job(video_id, workspace.video(video_id), workspace.pose(video_id), video["fps"], missing)
 
 
 def _make_clips(jobs: Sequence[_Job]) -> Mapping[str, str]:
@@ -203,19 +208,24 @@ def _make_clips(jobs: Sequence[_Job]) -> Mapping[str, str]:
 
 
 def _cut(job: _Job) -> None:
+    pose = landmarks.read(job.pose)
     for clip in job.clips:
         if not clip.clip.exists():
             clips.cut(job.source, clip.start, clip.end, job.fps, clip.clip)
-        clips.loop(clip.clip, clip.loop, job.loop_s)
+        skeleton = clip.renditions["skeleton"]
+        clips.skeleton(clip.clip, pose.cut(clip.start, clip.end), job.fps, skeleton)
+        clips.slow(clip.clip, clip.renditions["slow"])
+        clips.slow(skeleton, clip.renditions["skeleton-slow"])
 
 
 def _prune(workspace: Workspace, wanted: set[str]) -> int:
-    """Remove clips and loops of reps and settings that are no more; return how many clips."""
+    """Remove clips and renditions of reps and settings that are no more; return how many clips."""
     pruned = 0
-    for folder in (workspace.clips, workspace.loops):
+    beside = {workspace.rendition(clip, kind).name for clip in wanted for kind in RENDITIONS}
+    for folder, names in ((workspace.clips, wanted), (workspace.renditions, beside)):
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
-            if path.name not in wanted:
+            if path.name not in names:
                 path.unlink()
                 pruned += folder == workspace.clips and not path.name.startswith(".")
     return pruned

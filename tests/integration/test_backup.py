@@ -45,7 +45,7 @@ def annotated(served, project, default_taxonomy):
     with Client(users.member(access, MAIL, PASSWORD)) as coach:
         coach.annotate(tasks[0], {"result": config.ticked(["hips_piked"], []), "lead_time": 3})
     with Client(access) as admin:
-        clip = next(served.loops.iterdir())
+        clip = next(served.clips.iterdir())
         number = admin.project(project.labelstudio.title)["id"]
         address = admin.upload(number, clip.name, clip.read_bytes())
     pull.run(served, project)
@@ -70,7 +70,7 @@ def test_labels_people_tasks_and_uploads_come_back(annotated, project, tmp_path,
 
     scaffold.init(tmp_path / "elsewhere")
     other = Workspace(tmp_path / "elsewhere")
-    shutil.copytree(served.loops, other.loops)
+    shutil.copytree(served.clips, other.clips)
     shutil.copytree(served.annotations, other.annotations)  # the ledger is newer than the backup
     said = backup.restore(other, file)
     assert "1 annotations in the ledger are newer" in said
@@ -87,7 +87,7 @@ def test_labels_people_tasks_and_uploads_come_back(annotated, project, tmp_path,
         with Client(again) as client:
             assert seen(client, settings.title) == before
             assert client._http.get(address).content == uploaded
-            clip = f"/data/local-files/?d=loops/{next(other.loops.iterdir()).name}"
+            clip = f"/data/local-files/?d=clips/{next(other.clips.iterdir()).name}"
             assert client._http.get(clip).status_code == 200
             # A number that the ledger knows from the time after the backup is given to another annotation.
             client.annotate(tasks[2], {"result": config.ticked(["shallow_depth"], [])})

@@ -246,7 +246,7 @@ def test_another_server_by_url_gets_the_clips_uploaded(filled, project, client, 
     requeue(filled, [5, 4, 3, 2, 1, 0])
     push.run(filled, project)
     again = {t["data"]["ext_id"]: t for t in client.tasks(number(client, project), "id,data")}
-    assert again[task["data"]["ext_id"]]["data"]["video"] == address  # moved, but not uploaded twice
+    assert again[task["data"]["ext_id"]]["data"]["videos"]["clip"] == address  # moved, but not uploaded twice
     assert httpx.get(access.url + address, headers={"Authorization": f"Token {access.token}"}).is_success
     client.annotate(again[task["data"]["ext_id"]]["id"], {"result": []})
     pull.run(filled, project)
@@ -291,10 +291,10 @@ def test_a_killed_server_starts_again_with_everything(filled, project, client):
 
 
 def test_outside_origins_are_not_served(served, project):
-    """Only loops of this workspace: neither the ledger nor anything above the data folder."""
+    """Only videos of this workspace: neither the ledger nor anything above the data folder."""
     access = server.access(served, project.labelstudio)
     header = {"Authorization": f"Token {access.token}"}
-    for path in ("loops/../annotations", "../params.yaml", "reps.parquet"):
+    for path in ("clips/../annotations", "../params.yaml", "reps.parquet"):
         assert httpx.get(f"{access.url}/data/local-files/?d={path}", headers=header).status_code >= 400
     anonymous = httpx.get(f"{access.url}/api/projects")
     assert anonymous.status_code == 401

@@ -2,6 +2,7 @@
 
 import json
 
+import browsing
 import pytest
 
 from pushup_data import ledger
@@ -18,19 +19,9 @@ def page(served, project, default_taxonomy, browser):
     """The label stream of a project of two reps, the first blind, the second pre-annotated."""
     labelling.fill(served, default_taxonomy, 2)
     push.run(served, project)
-    number = json.loads(served.receipt.read_text())["project"]
-    state = json.loads((served.labelstudio / "server.json").read_text())
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    shown = context.new_page()
-    url = server.address(served)
-    shown.goto(f"{url}/user/login/")
-    shown.fill("[name=email]", state["email"])
-    shown.fill("[name=password]", state["password"])
-    shown.click("button[type=submit]")
-    shown.wait_for_load_state()
-    shown.goto(f"{url}/projects/{number}/data?labeling=1")
+    shown = browsing.stream(browser, served, json.loads(served.receipt.read_text())["project"])
     yield shown
-    context.close()
+    shown.context.close()
 
 
 def ticked(page) -> list[str]:
@@ -63,8 +54,20 @@ def test_the_clip_plays_and_repeats_by_itself_and_keys_answer(page, served, proj
         box = page.get_by_text(name, exact=False).last.bounding_box()
         assert box
         assert box["y"] + box["height"] <= 768, f"{name} is below the fold"
+    for key, seen in (("s", "skeleton"), ("d", "skeleton-slow"), ("s", "slow"), ("d", "clip")):
+        page.keyboard.press(key)
+        page.wait_for_function(f"document.querySelector('video.{seen}').offsetParent !== null")
+        assert page.locator("video:visible").count() == 1
+        page.wait_for_function(f"!document.querySelector('video.{seen}').paused")
+    page.get_by_placeholder("Note").fill("hard to say")
+    page.keyboard.press("Enter")
+    below = page.evaluate(
+        "[...document.querySelectorAll('.lsf-choice, .rep-task input, .rep-said, .rep-videos, button')]"
+        ".filter(e => e.getBoundingClientRect().bottom > innerHeight).map(e => e.outerHTML)"
+    )
+    assert below == []
     page.keyboard.press("Control+Enter")
-    page.wait_for_timeout(1500)
+    page.wait_for_selector("text=/no more|All tasks/i")
 
     pull.run(served, project)
     said = {e.rep_id: e for e in ledger.read(served.annotations)}
@@ -78,5 +81,6 @@ def test_the_clip_plays_and_repeats_by_itself_and_keys_answer(page, served, proj
         "unsure": ["asymmetric"],
     }
     assert said["v1-f10"].seconds > 0
+    assert said["v1-f10"].note == "hard to say"
     with Client(server.access(served, project.labelstudio)) as client:
         assert all(len(t["annotations"]) == 1 for t in client.tasks(said["v0-f10"].project, "id,annotations"))

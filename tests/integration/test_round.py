@@ -66,7 +66,7 @@ def test_round_1_starts_label_studio_and_fills_the_queue(looped):
         assert len(read(tables.POSE, looped.pose(video["video_id"]))) == video["frames"]
     for rep in reps.rows(named=True):
         assert (looped.clips / rep["clip"]).exists()
-        assert (looped.loops / rep["clip"]).exists()
+        assert looped.rendition(rep["clip"], "skeleton-slow").exists()
     queue = read(tables.QUEUE, looped.queue)
     assert set(queue["rep_id"]) <= set(reps["rep_id"])
     assert len(queue) == min(len(reps), params.load(looped.params).select.budget)
@@ -183,7 +183,12 @@ def test_parameters_there_and_back_leave_label_studio_right(looped):
 def test_one_new_video_costs_one_video(looped, real_data):
     known = {p.name for p in looped.raw.iterdir()}
     new = next(p for p in sorted((real_data / "videos").iterdir()) if p.name not in known)
-    folders = (looped.root / "data" / "videos", looped.root / "data" / "poses", looped.clips, looped.loops)
+    folders = (
+        looped.root / "data" / "videos",
+        looped.root / "data" / "poses",
+        looped.clips,
+        looped.renditions,
+    )
     before = [stamps(f) for f in folders]
     assigned = read(tables.ASSIGNMENTS, looped.assignments)
     shutil.copyfile(new, looped.raw / new.name)
