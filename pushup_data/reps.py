@@ -20,8 +20,9 @@ Support = Literal["feet", "knees"]
 
 # A rise ends a rep if it regains this share of the fall before it: unrest and sagging back at the bottom
 # do not, a rep without full lockout does.
-_PRESSED = 4  # times min_travel: a travel that proves a rep, whatever the elbows look like
 _REGAINED = 0.4
+_PRESSED = 2  # times min_travel: a travel that proves a whole rep, whatever the elbows look like
+_RESTING = 0.06  # of a rep's travel: frames no higher than this above the lowest are its bottom
 # Where the video (or the person's stay in it) begins or ends, a half of a rep counts as seen if this share
 # of its way is; and as begun if this share of the other reps' way is.
 _SEEN, _BEGUN = 0.5, 0.5
@@ -74,7 +75,8 @@ def in_signals(signals: Signals, pose: Pose, fps: float, limits: params.Reps) ->
         if last - first < limits.min_duration_s * fps:
             continue
         height = signals.height[first:last]
-        for start, bottom, end, partial in _reps_of(height, limits.min_travel, fps):
+        for start, low, end, partial in _reps_of(height, limits.min_travel, fps):
+            bottom = low if partial else _resting(height, start, low, end)
             rep = _rep(pose, signals, (first + start, first + bottom, first + end), partial=partial)
             if _plausible(rep, signals, fps, limits):
                 found.append(rep)
@@ -197,6 +199,14 @@ def turning_points(height: Series, min_travel: float) -> list[tuple[int, bool]]:
     return points
 
 
+def _resting(height: Series, start: int, low: int, end: int) -> int:
+    """Return the middle of the frames around the lowest one that are as good as low: people rest there."""
+    part = height[start:end]
+    deep = part <= part.min() + _RESTING * (part.max() - part.min())
+    around = next(run for run in kinematics.runs(deep) if run[0] <= low - start < run[1])
+    return start + (around[0] + around[1] - 1) // 2
+
+
 def _beside(turns: Sequence[tuple[int, bool]], k: int) -> list[int]:
     return [j for j in (k - 1, k + 1) if 0 <= j < len(turns)]
 
@@ -248,7 +258,7 @@ def _plausible(rep: Rep, signals: Signals, fps: float, limits: params.Reps) -> b
     # Elbows that bend towards the camera look straight; but over hands that stay put, shoulders come down
     # this far in no other way.
     travel = float(np.nanmax(height) - np.nanmin(height)) if np.isfinite(height).any() else 0.0
-    pressed = bent >= limits.min_flexion or travel >= _PRESSED * limits.min_travel
+    pressed = bent >= limits.min_flexion or (not rep.partial and travel >= _PRESSED * limits.min_travel)
     return shortest <= seconds <= limits.max_duration_s and pressed
 
 

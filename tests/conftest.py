@@ -38,10 +38,10 @@ def avatars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Every error is shown clearly by several people, and half of the reps are right.
     """
-    from pushup_data.avatar import motion, sets
+    from pushup_data.avatar import plans, sets
 
     folder = tmp_path_factory.mktemp("avatars")
-    errors = list(motion.STRENGTH)
+    errors = list(plans.STRENGTH)
     recipes = [
         sets.Recipe(
             seed=3,

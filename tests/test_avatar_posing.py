@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pushup_data.avatar import bodies, contact, joints, motion, posing
+from pushup_data.avatar import bodies, contact, joints, motion, plans, posing
 from pushup_data.landmarks import INDEX
 
 FPS = 15.0
@@ -10,7 +10,7 @@ ALL = range(len(bodies.load()))
 
 def settled(number, seed, reps=3, **chosen):
     body = bodies.load()[number]
-    plan = motion.draw(np.random.default_rng(seed), reps, **chosen)
+    plan = plans.draw(np.random.default_rng(seed), reps, **chosen)
     angles, times = motion.animate(plan, FPS)
     angles = contact.settle(body, plan.stance, angles)
     return body, plan, times, angles, posing.pose(body, plan.stance, angles)

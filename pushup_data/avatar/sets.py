@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from pushup_data import files, manifest, tables, taxonomy, workers
-from pushup_data.avatar import bodies, contact, film, joints, look, motion, posing, scene, shots
+from pushup_data.avatar import bodies, contact, film, joints, look, motion, plans, posing, scene, shots
 from pushup_data.avatar.bodies import Body
 from pushup_data.avatar.motion import Times
+from pushup_data.avatar.plans import Plan
 from pushup_data.avatar.posing import Posed
 from pushup_data.avatar.render import Renderer
 from pushup_data.avatar.shots import Shot
@@ -26,6 +27,7 @@ from pushup_data.workspace import TEMPLATE
 
 VERSION = 1  # raise it when the same recipe gives another video
 _TIME_LIMIT_S = 900.0
+_RESTING = 0.06  # of a rep's way: shoulders no higher than this above their lowest are at the bottom
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Take:
 
     recipe: Recipe
     body: Body
-    plan: motion.Plan
+    plan: Plan
     posed: Posed
     reps: list[tuple[int, int, int]]  # start, bottom, end in frames
     shot: Shot
@@ -125,9 +127,9 @@ def take(recipe: Recipe, known: Taxonomy) -> Take:
         # From the front MediaPipe loses a body whose hips are high or whose face is hidden.
         errors = tuple(
             {e: s for e, s in wrong.items() if e not in ("hips_piked", "head_dropped")}
-            for wrong in motion.draw_errors(of_motion, count)
+            for wrong in plans.draw_errors(of_motion, count)
         )
-    plan = motion.draw(of_motion, len(errors) if errors else count, errors=errors)
+    plan = plans.draw(of_motion, len(errors) if errors else count, errors=errors)
     angles, times = motion.animate(plan, recipe.fps)
     posed = posing.pose(body, plan.stance, contact.settle(body, plan.stance, angles))
     points = joints.place(body, posed)
@@ -215,12 +217,14 @@ def _part(parts: Path, recipe: Recipe) -> Path:
 
 
 def _frames(times: Sequence[Times], points: Series, fps: float) -> list[tuple[int, int, int]]:
-    """Return each rep's start, bottom (where the shoulders are lowest) and end."""
+    """Return each rep's start, bottom (the middle of the frames that are as good as lowest) and end."""
     height = points[:, [INDEX["left_shoulder"], INDEX["right_shoulder"]], 2].mean(axis=1)
     found = []
     for rep in times:
         start, end = round(rep.start * fps), round(rep.end * fps) + 1
-        found.append((start, start + int(height[start:end].argmin()), min(end, len(height))))
+        part = height[start:end]
+        low = np.flatnonzero(part <= part.min() + _RESTING * np.ptp(part))
+        found.append((start, start + int(low[len(low) // 2]), min(end, len(height))))
     return found
 
 
