@@ -119,6 +119,11 @@ class Workspace:
         return self._at("data", "assignments.csv")
 
     @property
+    def doubts(self) -> Path:
+        """tables.DOUBTS."""
+        return self._at("data", "doubts.parquet")
+
+    @property
     def predictions(self) -> Path:
         """tables.PREDICTIONS."""
         return self._at("data", "predictions.parquet")
@@ -132,6 +137,11 @@ class Workspace:
     def queue(self) -> Path:
         """tables.QUEUE."""
         return self._at("data", "queue.parquet")
+
+    @property
+    def reviews(self) -> Path:
+        """tables.REVIEWS."""
+        return self._at("data", "reviews.csv")
 
     @property
     def receipt(self) -> Path:
