@@ -102,7 +102,7 @@ def queue(
       is unusable.
     - One that fewer have annotated stays in the queue, behind the new ones and not counted in the budget: its
       task is in Label Studio already and is pushed again only where it got lost.
-    - Of the reps that are done, train's with the largest `doubts` (0 to 1 by rep) are asked for once more, of
+    - Of the reps that are done, train's with the largest `doubts` are asked for once more, of
       people who have not annotated them; val's and test's never are. `pending` are those asked for already,
       with how many people had annotated them: they stay in the queue like the begun ones. A rep gets at most
       MAX_REVIEWS opinions that way, and none while there is nobody else to ask.

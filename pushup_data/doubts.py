@@ -2,9 +2,9 @@
 
 A model has learnt its own training labels, the wrong ones too, so each label is held against a forest that
 was trained without that person (folds by subject). The forest sees the rules' opinions and the landmarks'
-statistics. The rules know no label at all; their probability counts as much as the forest's. Doubt is one
-minus the self-confidence of confident learning (Northcutt et al. 2021): the probability of the value not
-given.
+statistics. The rules know no label at all and do not tire with few of them; per error the two are mixed as
+fits all labels best. Doubt is one minus the self-confidence of confident learning (Northcutt et al. 2021):
+the probability of the value not given.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,13 @@ from pushup_data import tables
 
 Floats = npt.NDArray[np.float64]
 
-MIN_LABELS = 5  # of either value, below which no forest is trained for an error: the rules speak alone
+MIN_LABELS = (
+    5  # of either value, below which no forest is trained for an error: the labels' share stands for it
+)
 _FOLDS = 5
 _TREES = 100
 _LEAF = 5  # labels in a leaf: less and the forest would believe single wrong ones
+_FLOOR = 0.02  # of the probability of a label in the loss: a wrong one must not decide alone
 _CLIP = 1e-3  # of the rules' probability, before its logarithm is taken
 
 
@@ -37,9 +40,11 @@ def out_of_fold(x: Floats, y: Floats, rules: Floats, subjects: Sequence[str], se
     columns = []
     for e in range(y.shape[1]):
         known = np.isfinite(y[:, e])
+        present = y[known, e] == 1
         column = np.full(len(y), np.nan)
-        column[known] = _forest(features[known], y[known, e] == 1, owners[known], seed)
-        columns.append(np.where(known, _mean(column, rules[:, e]), np.nan))
+        forest = _forest(features[known], present, owners[known], seed)
+        column[known] = _blend(forest, rules[known, e], present)
+        columns.append(column)
     return np.stack(columns, axis=1) if columns else np.zeros_like(y)
 
 
@@ -70,8 +75,8 @@ def table(rep_ids: Sequence[str], errors: Sequence[str], y: Floats, probability:
 
 
 def _forest(x: Floats, present: npt.NDArray[np.bool_], subjects: npt.NDArray[np.str_], seed: int) -> Floats:
-    """Return (n,): the probability by a forest of the other folds; NaN where there is none."""
-    found = np.full(len(x), np.nan)
+    """Return (n,): the mixture of both that fits the labels best; the forest where rules are NaN."""
+    found = np.full(len(x), (present.sum() + 1) / (len(x) + 2))
     folds = min(_FOLDS, len(np.unique(subjects)))
     if folds < 2 or min(present.sum(), (~present).sum()) < MIN_LABELS:
         return found
@@ -85,6 +90,16 @@ def _forest(x: Floats, present: npt.NDArray[np.bool_], subjects: npt.NDArray[np.
     return found
 
 
-def _mean(a: Floats, b: Floats) -> Floats:
-    """Return the mean of two, or the one that is there."""
-    return np.where(np.isnan(a), b, np.where(np.isnan(b), a, (a + b) / 2))
+def _blend(forest: Floats, rules: Floats, present: npt.NDArray[np.bool_]) -> Floats:
+    """Return (n,): the mixture of both that fits the labels best; the forest's where rules are NaN."""
+    both = np.isfinite(rules)
+    found = forest.copy()
+    if both.any():
+        mixtures = [w * forest[both] + (1 - w) * rules[both] for w in np.linspace(0, 1, 11)]
+        found[both] = min(mixtures, key=lambda p: _loss(p, present[both]))
+    return np.asarray(found)
+
+
+def _loss(p: Floats, present: npt.NDArray[np.bool_]) -> float:
+    given = np.where(present, p, 1 - p)
+    return float(-np.log(np.clip(given, _FLOOR, 1)).mean())

@@ -13,6 +13,7 @@ import polars as pl
 from pushup_data import labels, tables
 from pushup_data.ledger import Entry
 
+MIN_DOUBT = 0.5  # above it the machine would say the other thing
 OUTCOMES = ("confirmed", "overturned", "settled", "undecided", "open")
 
 
@@ -24,12 +25,18 @@ def tied(consensus: pl.DataFrame) -> pl.DataFrame:
 
 
 def worth(doubts: pl.DataFrame, consensus: pl.DataFrame) -> dict[str, float]:
-    """Return how much each rep is in doubt: 1 where people contradict each other, else its worst label's.
+    """Return how much a second opinion on each rep is worth; reps that are not in doubt are left out.
 
-    Only labels with a doubt above 0.5 count: the machine would say the other thing.
+    A label counts by how far the machine is on the other side, 2 * doubt - 1 where that is positive; one on
+    which people contradict each other counts 1. A person who looks at a rep judges all its errors at once, so
+    they add up: on simulated flips that finds more than to go by a rep's worst label.
     """
-    worst = doubts.filter(pl.col("doubt") > 0.5).group_by("rep_id").agg(pl.col("doubt").max())
-    return dict(worst.iter_rows()) | dict.fromkeys(tied(consensus)["rep_id"], 1.0)
+    total = dict.fromkeys(doubts["rep_id"], 0.0)
+    for rep_id, doubt in doubts.filter(pl.col("doubt") > MIN_DOUBT).select("rep_id", "doubt").iter_rows():
+        total[rep_id] += 2 * doubt - 1
+    for rep_id in tied(consensus)["rep_id"]:
+        total[rep_id] = total.get(rep_id, 0.0) + 1
+    return {rep_id: value for rep_id, value in total.items() if value > 0}
 
 
 def asked(
@@ -41,7 +48,7 @@ def asked(
 ) -> pl.DataFrame:
     """Return tables.REVIEWS with what this queue asks for added to what is known; nothing is ever removed."""
     reviewed = queue.filter(pl.col("reason") == "review").select("rep_id")
-    doubted = doubts.filter(pl.col("doubt") > 0.5).select("rep_id", "error", "value", "probability")
+    doubted = doubts.filter(pl.col("doubt") > MIN_DOUBT).select("rep_id", "error", "value", "probability")
     open_ = tied(consensus).select("rep_id", "error", "value", probability=pl.lit(None, dtype=pl.Float64))
     before = set(known.select("rep_id", "votes").iter_rows())
     rows = [

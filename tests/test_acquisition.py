@@ -301,9 +301,11 @@ def test_labels_in_doubt_come_back_blind_and_only_trains():
     review = later.filter(later["reason"] == "review")
     assert set(review["rep_id"]) == {"ann-f9", "ann-f8", "ann-f7", "ann-f6"}
     assert len(later) == 22
-    assert not queue(reps, assignments=placed, entries=of_two(done), doubts=doubts, review_share=0.0).filter(
-        reason="review"
-    ).height
+    assert (
+        not queue(reps, assignments=placed, entries=of_two(done), doubts=doubts, review_share=0.0)
+        .filter(reason="review")
+        .height
+    )
 
 
 def test_nobody_is_asked_for_a_second_opinion_on_their_own_label():
@@ -314,7 +316,5 @@ def test_nobody_is_asked_for_a_second_opinion_on_their_own_label():
     assert set(found["reason"]) == {"uncertain"}
     # And not for more than so many on one rep.
     many = [answer("ann-f0", 100 + i, annotator=f"p{i}@example.org") for i in range(3)]
-    found = queue(
-        reps, assignments=assigned(ann="train"), entries=[*alone, *many], doubts={"ann-f0": 0.9}
-    )
+    found = queue(reps, assignments=assigned(ann="train"), entries=[*alone, *many], doubts={"ann-f0": 0.9})
     assert "review" not in set(found["reason"])
