@@ -60,7 +60,7 @@ def fill(workspace: Workspace, source: Path, count: int) -> list[str]:
 
 
 def configure(workspace: Workspace, **sections: dict[str, object]) -> None:
-    """Change single settings of params.yaml, e.g. `labelstudio={"overlap": 2}`."""
+    """Change single settings of params.yaml, e.g. `labelstudio={"overlap": 3}`."""
     settings = yaml.safe_load(workspace.params.read_text(encoding="utf-8"))
     for section, changes in sections.items():
         settings[section].update(changes)
@@ -104,7 +104,7 @@ def start() -> None:
             click.echo(line)
         os.chdir(FOLDER)
         workspace = Workspace.here()
-        configure(workspace, labelstudio={"overlap": 2, "title": "push-up demo"})
+        configure(workspace, labelstudio={"overlap_share": 1.0, "title": "push-up demo"})
         fill(workspace, source, CLIPS)
         click.echo(f"\n== round 1: {CLIPS} clips, no label yet ==")
         repro(workspace)

@@ -75,7 +75,7 @@ def table(rep_ids: Sequence[str], errors: Sequence[str], y: Floats, probability:
 
 
 def _forest(x: Floats, present: npt.NDArray[np.bool_], subjects: npt.NDArray[np.str_], seed: int) -> Floats:
-    """Return (n,): the mixture of both that fits the labels best; the forest where rules are NaN."""
+    """Return (n,): the probability by a forest of the other folds; present's share where there is none."""
     found = np.full(len(x), (present.sum() + 1) / (len(x) + 2))
     folds = min(_FOLDS, len(np.unique(subjects)))
     if folds < 2 or min(present.sum(), (~present).sum()) < MIN_LABELS:
@@ -91,7 +91,7 @@ def _forest(x: Floats, present: npt.NDArray[np.bool_], subjects: npt.NDArray[np.
 
 
 def _blend(forest: Floats, rules: Floats, present: npt.NDArray[np.bool_]) -> Floats:
-    """Return (n,): the mixture of both that fits the labels best; the forest's where rules are NaN."""
+    """Return (n,): the mixture of both that fits the labels best; the forest where rules are NaN."""
     both = np.isfinite(rules)
     found = forest.copy()
     if both.any():

@@ -31,6 +31,6 @@ def test_clips_come_in_turn_from_every_scene(workspace, tmp_path):
 
 
 def test_single_settings_are_changed_and_checked(workspace):
-    demo.configure(workspace, labelstudio={"overlap": 2}, select={"budget": 7})
+    demo.configure(workspace, labelstudio={"overlap": 3}, select={"budget": 7})
     changed = params.load(workspace.params)
-    assert (changed.labelstudio.overlap, changed.select.budget, changed.train.lr) == (2, 7, 0.003)
+    assert (changed.labelstudio.overlap, changed.select.budget, changed.train.lr) == (3, 7, 0.003)
