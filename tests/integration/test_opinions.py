@@ -1,4 +1,4 @@
-"""Several people's opinions on a real Label Studio: who gets which task, in which order, and what they see."""
+"""Several people's opinions on a real Label Studio: who gets which task, when, and what they see."""
 
 import polars as pl
 import pytest
@@ -35,7 +35,7 @@ def members(filled, project):
 
 
 def queue(workspace, opinions, *, review=()):
-    """All reps in order, for so many people each; those under review are blind, of the others every second one."""
+    """All reps in order, for so many people each; those under review are blind, like every second one."""
     frame = labelling.queue(list(range(len(opinions)))).with_columns(opinions=pl.Series(opinions))
     under = pl.col("rep_id").is_in([f"v{n}-f10" for n in review])
     reason = pl.when(under).then(pl.lit("review")).otherwise("reason")
