@@ -1,14 +1,12 @@
 """Consensus: one label per (rep, error) from what several people said, weighed by how reliable they prove.
 
-A vote counts by what it is worth from this person on this error (reliability.py): the odds of present to
-absent are the product over the voters of
+A person's vote on an error weighs log(a / (1 - a)), with a the mean of their sensitivity and specificity on
+it (reliability.py), for present or for absent; the sum is the log of the odds of the value. So two people who
+are equally good and disagree leave it open.
 
-    sensitivity / (1 - specificity)      of who says present
-    (1 - sensitivity) / specificity      of who says absent
-
-How common an error is stays out of it on purpose: with it, the only person who saw a rare error would be
-overruled by its rarity, and rare errors would vanish from the labels. So a certainty is right where present
-and absent are equally likely beforehand.
+How common an error is stays out of it on purpose, and with it which of the two ways to err is a person's own:
+with it, the only person who saw a rare error would be overruled by its rarity, and rare errors would vanish
+from the labels. On simulated votes this one weight per person is wrong less often than both rates without it.
 
 With k people who judged and u who can't tell,
 
@@ -25,18 +23,16 @@ import polars as pl
 
 from pushup_data import tables, votes
 from pushup_data.ledger import Entry
-from pushup_data.reliability import Floats, log_odds
+from pushup_data.reliability import Floats
 from pushup_data.votes import Votes
 
 MIN_ODDS = 2.0  # of a value against the other: below this people contradict each other, and nothing is known
 
 
-def consensus(
-    counted: Sequence[Entry], said: Votes, rates: tuple[Floats, Floats], min_certainty: float
-) -> pl.DataFrame:
+def consensus(counted: Sequence[Entry], said: Votes, accuracy: Floats, min_certainty: float) -> pl.DataFrame:
     """Return tables.LABELS: a row for every error of every rep that somebody annotated.
 
-    `rates` are sensitivity and specificity, (annotators, errors) each.
+    `accuracy` (annotators, errors) is reliability.Reliability.accuracy.
 
     - The value is what the weighed votes say. It is unknown where they leave it open (less than MIN_ODDS),
       where more people can't tell than say so, and where the certainty is below `min_certainty`.
@@ -52,11 +48,10 @@ def consensus(
         simulated[row[entry.rep_id]] |= entry.simulated
     usable = 2 * called_unusable <= asked
 
-    odds = log_odds(
-        (said.said == votes.PRESENT).astype(np.float64),
-        (said.said == votes.ABSENT).astype(np.float64),
-        *rates,
-    )
+    sides = (said.said == votes.PRESENT).astype(np.float64) - (said.said == votes.ABSENT)
+    odds = np.asarray(
+        (sides * np.log(accuracy / (1 - accuracy))).sum(axis=1)
+    )  # (R, E), of present, their log
     probability = 1 / (1 + np.exp(-np.abs(odds)))
     judged = present + absent
     certainty = probability * (judged + 1) / (judged + unknown + 1)

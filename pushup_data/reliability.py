@@ -39,31 +39,31 @@ class Reliability:
     everybody: Floats  # (2,): the same two over all annotators
     judged: npt.NDArray[np.int64]  # (annotators,): judgements that somebody else judged too
 
-    def of(self, annotators: list[str]) -> tuple[Floats, Floats]:
-        """Return sensitivity and specificity, (annotators, errors) each, of these people.
+    def accuracy(self, annotators: list[str]) -> Floats:
+        """Return (annotators, errors): the mean of both rates of these people, their accuracy on an even mix.
 
         Somebody of whom nothing is known is taken to be like everybody.
         """
-        row = {name: a for a, name in enumerate(self.annotators)}
-        known = [row.get(name) for name in annotators]
-        shape = (len(annotators), self.sensitivity.shape[1])
-        found = [np.full(shape, rate) for rate in self.everybody]
-        for a, at in enumerate(known):
-            if at is not None:
-                found[0][a], found[1][a] = self.sensitivity[at], self.specificity[at]
-        return found[0], found[1]
+        found = np.full((len(annotators), self.sensitivity.shape[1]), self.everybody.mean())
+        for a, name in enumerate(annotators):
+            if name in self.annotators:
+                at = self.annotators.index(name)
+                found[a] = (self.sensitivity[at] + self.specificity[at]) / 2
+        return found
 
     def report(self) -> dict[str, dict[str, Any]]:
         """Return per annotator what metrics/labels.json says."""
-        return {
-            name: {
-                "shared_judgements": int(self.judged[a]),
-                "sensitivity": round(float(self.overall[a, 0]), 4) if self.judged[a] else None,
-                "specificity": round(float(self.overall[a, 1]), 4) if self.judged[a] else None,
-                **({} if self.judged[a] else {"reason": "nobody else judged what they judged"}),
-            }
-            for a, name in enumerate(self.annotators)
-        }
+        two = (self.judged > 0).sum() < 3
+        found: dict[str, dict[str, Any]] = {}
+        for a, name in enumerate(self.annotators):
+            row: dict[str, Any] = {"shared_judgements": int(self.judged[a])}
+            if not self.judged[a]:
+                why = "nobody else judged what they judged"
+                found[name] = row | {"sensitivity": None, "specificity": None, "reason": why}
+                continue
+            row["sensitivity"], row["specificity"] = (round(float(rate), 4) for rate in self.overall[a])
+            found[name] = row | ({"reason": "of two people alone, who is right is a guess"} if two else {})
+        return found
 
 
 def estimate(said: Votes) -> Reliability:

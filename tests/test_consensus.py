@@ -15,7 +15,7 @@ def table(entries, taxonomy, min_certainty=0.5):
     counted = labels.file(entries, REPS).counted
     said = votes.gather(counted, taxonomy)
     nothing_known = reliability.estimate(votes.gather([], taxonomy))
-    return consensus.consensus(counted, said, nothing_known.of(said.annotators), min_certainty)
+    return consensus.consensus(counted, said, nothing_known.accuracy(said.annotators), min_certainty)
 
 
 def sag(entries, taxonomy, min_certainty=0.5):
@@ -118,22 +118,22 @@ def weighed(said, rates):
 @pytest.mark.parametrize("seed", range(4))
 def test_weighing_beats_the_majority_where_one_is_better_than_the_others(seed):
     truth, said = simulate(seed, (0.97, 0.7, 0.65), (0.98, 0.85, 0.85), prevalence=(0.3,) * 7)
-    value, _ = weighed(said, reliability.estimate(said).of(said.annotators))
+    value, _ = weighed(said, reliability.estimate(said).accuracy(said.annotators))
     equal = reliability.estimate(votes.Votes([], said.annotators, said.errors, said.said[:0]))
-    plain, _ = weighed(said, equal.of(said.annotators))
+    plain, _ = weighed(said, equal.accuracy(said.annotators))
     wrong, wrong_plain = ((v[np.isfinite(v)] != truth[np.isfinite(v)]).mean() for v in (value, plain))
-    assert wrong < 0.8 * wrong_plain
-    assert np.isnan(value).sum() < 0.8 * np.isnan(plain).sum()  # and it leaves less open
+    assert wrong < 0.6 * wrong_plain
+    assert np.isnan(value).sum() < 1.1 * np.isnan(plain).sum()  # and not by leaving more open
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_certainty_is_how_often_it_is_right(seed):
     truth, said = simulate(seed, (0.9, 0.8, 0.7), (0.95, 0.85, 0.8), asked=2, unsure=0, prevalence=(0.5,) * 7)
-    value, certainty = weighed(said, reliability.estimate(said).of(said.annotators))
+    value, certainty = weighed(said, reliability.estimate(said).accuracy(said.annotators))
     off = []
     for low, high in ((0.6, 0.8), (0.8, 0.9), (0.9, 0.96), (0.96, 1.0)):
         here = np.isfinite(value) & (certainty >= low) & (certainty < high)
-        assert here.sum() > 300
+        assert here.sum() > 200
         off.append((abs((value == truth)[here].mean() - certainty[here].mean()), here.sum()))
     assert max(error for error, _ in off) < 0.1
     assert sum(error * count for error, count in off) / sum(count for _, count in off) < 0.02

@@ -37,9 +37,9 @@ def test_who_judges_alone_is_taken_to_be_like_everybody():
     report = found.report()["p3@example.org"]
     assert report["sensitivity"] is None
     assert report["reason"]
-    sensitivity, _ = found.of(["stranger@example.org", "p0@example.org"])
-    assert sensitivity[0] == pytest.approx(found.everybody[0])
-    assert sensitivity[1] == pytest.approx(found.sensitivity[0])
+    accuracy = found.accuracy(["stranger@example.org", "p0@example.org"])
+    assert accuracy[0] == pytest.approx(found.everybody.mean())
+    assert accuracy[1] == pytest.approx((found.sensitivity[0] + found.specificity[0]) / 2)
 
 
 def test_cannot_tell_is_no_fault():

@@ -36,7 +36,9 @@ def run(workspace: Workspace, params: Params) -> None:
     sample = votes.gather(unselected, known)
     rates = reliability.estimate(sample)
     said = votes.gather(filed.counted, known)
-    table = consensus.consensus(filed.counted, said, rates.of(said.annotators), params.labels.min_certainty)
+    table = consensus.consensus(
+        filed.counted, said, rates.accuracy(said.annotators), params.labels.min_certainty
+    )
     found = label_metrics.counts(filed, table, known) | label_metrics.trust(
         unselected,
         sample,
