@@ -13,20 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from real import parser
+from simulated import Booleans, Floats, ballots
 
 from pushup_data import agreement, reliability, taxonomy, votes
 from pushup_data.votes import Votes
 from pushup_data.workspace import TEMPLATE
 
-Booleans = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-
 TAXONOMY = taxonomy.load(TEMPLATE / "labeling_config" / "taxonomy.yaml")
-PREVALENCE = (0.4, 0.2, 0.25, 0.1, 0.3, 0.15, 0.05)
-UNSURE = 0.15
 SEEDS = 20
 
 # alpha and F1 by the README of the collection; it says of asymmetric that nobody ever saw it.
@@ -68,7 +63,7 @@ def simulated(sensitivity: Sequence[float], specificity: Sequence[float], *, rep
     true = np.stack([sensitivity, specificity], axis=1)
     off, ours, plain = [], [], []
     for seed in range(SEEDS):
-        truth, said = simulate(seed, sensitivity, specificity, reps, asked)
+        truth, said = ballots(seed, sensitivity, specificity, reps=reps, asked=asked)
         found = reliability.estimate(said)
         off.append(np.abs(found.overall - true).max() * 100)
         present, absent = ((said.said == v).astype(float) for v in (votes.PRESENT, votes.ABSENT))
@@ -84,21 +79,6 @@ def simulated(sensitivity: Sequence[float], specificity: Sequence[float], *, rep
 def wrong(score: Floats, truth: Booleans) -> float:
     """Return the share of labels that are wrong; a tie is wrong half the time, as by coin."""
     return float(np.where(score == 0, 0.5, (score > 0) != truth).mean())
-
-
-def simulate(
-    seed: int, sensitivity: Sequence[float], specificity: Sequence[float], reps: int, asked: int
-) -> tuple[Booleans, Votes]:
-    rng = np.random.default_rng(seed)
-    truth = rng.random((reps, len(PREVALENCE))) < np.array(PREVALENCE)
-    shape = (reps, len(sensitivity), len(PREVALENCE))
-    rate = np.where(truth[:, None], np.array(sensitivity)[:, None], np.array(specificity)[:, None])
-    right = rng.random(shape) < rate
-    said = np.where(right, truth[:, None], ~truth[:, None]).astype(np.int8)
-    said[rng.random(shape) < UNSURE] = votes.UNKNOWN
-    said[np.argsort(rng.random(shape[:2]), axis=1) >= asked] = votes.NONE
-    names = [f"annotator {a}" for a in range(shape[1])]
-    return truth, Votes([f"r{i}" for i in range(reps)], names, TAXONOMY.ids, said)
 
 
 def real(folder: Path) -> None:

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.simulated import ballots
 from pushup_data import agreement, labels, votes
 from pushup_data.evaluation import resample
-from tests.voting import REPS, people, said, simulate
+from tests.voting import REPS, people, said
 
 
 def of(entries, taxonomy):
@@ -81,11 +82,11 @@ def test_an_interval_over_subjects_is_wider_than_one_over_reps_where_people_are_
 def test_intervals_hold_what_they_promise():
     """Of 100 samples of 40 subjects, about 95 intervals hold the alpha of a very large sample."""
     rates = ((0.85, 0.85), (0.95, 0.95))
-    _, large = simulate(0, *rates, reps=60_000, asked=2, unsure=0, prevalence=(0.3,))
+    _, large = ballots(0, *rates, reps=60_000, asked=2, unsure=0, prevalence=(0.3,))
     truth = agreement.alpha(np.stack([large.count(v)[:, 0] for v in (0, 1)], axis=1).astype(float))
     held = 0
     for seed in range(1, 101):
-        _, few = simulate(seed, *rates, reps=160, asked=2, unsure=0, prevalence=(0.3,))
+        _, few = ballots(seed, *rates, reps=160, asked=2, unsure=0, prevalence=(0.3,))
         counts = np.stack([few.count(v)[:, 0] for v in (0, 1)], axis=1).astype(float)
         drawn = agreement.alphas(counts, resample([f"s{i // 4}" for i in range(160)], 300, seed))
         low, high = np.percentile(drawn, [2.5, 97.5])

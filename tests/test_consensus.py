@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.simulated import ballots
 from pushup_data import consensus, labels, ledger, reliability, tables, votes
 from tests.test_ledger import entry
-from tests.voting import REPS, people, said, simulate
+from tests.voting import REPS, people, said
 
 ONE, TWO = 0.8, 0.8**2 / (0.8**2 + 0.2**2)  # certainty of one newcomer's vote, and of two that agree
 
@@ -117,7 +118,7 @@ def weighed(said, rates):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_weighing_beats_the_majority_where_one_is_better_than_the_others(seed):
-    truth, said = simulate(seed, (0.97, 0.7, 0.65), (0.98, 0.85, 0.85), prevalence=(0.3,) * 7)
+    truth, said = ballots(seed, (0.97, 0.7, 0.65), (0.98, 0.85, 0.85), prevalence=(0.3,) * 7)
     value, _ = weighed(said, reliability.estimate(said).accuracy(said.annotators))
     equal = reliability.estimate(votes.Votes([], said.annotators, said.errors, said.said[:0]))
     plain, _ = weighed(said, equal.accuracy(said.annotators))
@@ -128,7 +129,7 @@ def test_weighing_beats_the_majority_where_one_is_better_than_the_others(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_certainty_is_how_often_it_is_right(seed):
-    truth, said = simulate(seed, (0.9, 0.8, 0.7), (0.95, 0.85, 0.8), asked=2, unsure=0, prevalence=(0.5,) * 7)
+    truth, said = ballots(seed, (0.9, 0.8, 0.7), (0.95, 0.85, 0.8), asked=2, unsure=0, prevalence=(0.5,) * 7)
     value, certainty = weighed(said, reliability.estimate(said).accuracy(said.annotators))
     off = []
     for low, high in ((0.6, 0.8), (0.8, 0.9), (0.9, 0.96), (0.96, 1.0)):

@@ -1,27 +1,9 @@
 import numpy as np
 import pytest
-from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.simulated import ERRORS, measured
 from pushup_data import doubts, reviews, tables
-
-ERRORS = ("hips_sagging", "hips_piked", "shallow_depth", "incomplete_lockout", "head_dropped")
-PREVALENCE = (0.3, 0.2, 0.25, 0.15, 0.1)
-
-
-def simulate(seed, people=40, each=12, noise=0.8, camera=0.5):
-    """Return truth, features, the rules' probabilities and who is filmed.
-
-    An error's severity is a person's habit and a rep's own; what is measured of it is off by noise and by the
-    person's camera. Further features tell nothing but who it is, as landmarks do.
-    """
-    rng = np.random.default_rng(seed)
-    errors, who = len(ERRORS), np.repeat(np.arange(people), each)
-    severity = rng.normal(0, 1, (people, errors))[who] + rng.normal(0, 0.5, (len(who), errors))
-    severity += norm.ppf(PREVALENCE) * np.hypot(1, 0.5)
-    measured = severity + rng.normal(0, camera, (people, errors))[who] + rng.normal(0, noise, severity.shape)
-    other = rng.normal(0, 1, (people, 20))[who] + rng.normal(0, 0.5, (len(who), 20))
-    return severity > 0, other, 1 / (1 + np.exp(-measured / 0.4)), [f"s{i:02d}" for i in who]
 
 
 def doubted(y, x, rules, subjects, seed=0):
@@ -39,7 +21,7 @@ def share_found(found, flipped, first):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_most_flipped_labels_are_at_the_front_of_the_queue(seed):
-    truth, x, rules, subjects = simulate(seed)
+    truth, x, rules, subjects = measured(seed)
     flipped = np.random.default_rng(seed + 100).random(truth.shape) < 0.1
     probability, found = doubted(truth ^ flipped, x, rules, subjects)
     auc = np.mean([roc_auc_score(truth[:, e], probability[:, e]) for e in range(len(ERRORS))])
@@ -49,7 +31,7 @@ def test_most_flipped_labels_are_at_the_front_of_the_queue(seed):
 
 def test_the_reps_asked_about_first_hold_most_of_the_flips_that_so_few_can_hold():
     """A tenth of all labels, five to a rep: no order of reps can have all of them among the first 15 %."""
-    truth, x, rules, subjects = simulate(0)
+    truth, x, rules, subjects = measured(0)
     flipped = np.random.default_rng(7).random(truth.shape) < 0.1
     _, found = doubted(truth ^ flipped, x, rules, subjects)
     worth = reviews.worth(found, tables.LABELS.empty())
@@ -61,7 +43,7 @@ def test_the_reps_asked_about_first_hold_most_of_the_flips_that_so_few_can_hold(
 
 def test_nobodys_own_labels_vouch_for_themselves():
     """All labels of one person are wrong: a forest that had seen them would believe them."""
-    truth, x, rules, subjects = simulate(3, people=6, each=30, noise=0.3, camera=0.2)
+    truth, x, rules, subjects = measured(3, people=6, each=30, noise=0.3, camera=0.2)
     theirs = np.array(subjects) == "s00"
     y = np.where(theirs[:, None], ~truth, truth)
     probability, _ = doubted(y, x, np.full(rules.shape, np.nan), subjects)
@@ -73,7 +55,7 @@ def test_nobodys_own_labels_vouch_for_themselves():
 
 
 def test_unknown_labels_are_not_doubted_and_unknown_rules_do_not_matter():
-    truth, x, rules, subjects = simulate(0, people=10, each=6)
+    truth, x, rules, subjects = measured(0, people=10, each=6)
     y = truth.astype(float)
     y[:20, 0] = np.nan
     rules[:, 1] = np.nan  # the forest speaks alone
@@ -85,7 +67,7 @@ def test_unknown_labels_are_not_doubted_and_unknown_rules_do_not_matter():
 
 
 def test_rules_that_every_label_contradicts_raise_no_doubt():
-    _, x, rules, subjects = simulate(0, people=10, each=6)
+    _, x, rules, subjects = measured(0, people=10, each=6)
     nowhere = np.zeros(rules.shape, dtype=bool)
     probability, found = doubted(nowhere, x, np.full(rules.shape, 0.9), subjects)
     assert found["doubt"].max() < 0.5
