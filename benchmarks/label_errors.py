@@ -28,9 +28,7 @@ FLIPPED, FIRST, SEEDS = 0.1, 0.15, 10
 
 def main() -> None:
     chosen = parser(__doc__.splitlines()[0]).parse_args()
-    print(
-        "| reps | labels | AUC | found [least, most] | with the rules' probability alone | by reps, of the best |"
-    )
+    print("| reps | labels | AUC | found [least, most] | by the rules alone | by reps, of the best |")
     print("|---|---|---|---|---|---|")
     for name, noise, camera in (
         ("simulated, well measured", 0.5, 0.3),
