@@ -19,7 +19,7 @@ def share_found(found, flipped, first):
     return sum(flipped[at] for at in place[: int(first * len(place))]) / flipped.sum()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_most_flipped_labels_are_at_the_front_of_the_queue(seed):
     truth, x, rules, subjects = measured(seed)
     flipped = np.random.default_rng(seed + 100).random(truth.shape) < 0.1
@@ -43,7 +43,7 @@ def test_the_reps_asked_about_first_hold_most_of_the_flips_that_so_few_can_hold(
 
 def test_nobodys_own_labels_vouch_for_themselves():
     """All labels of one person are wrong: a forest that had seen them would believe them."""
-    truth, x, rules, subjects = measured(3, people=6, each=30, noise=0.3, camera=0.2)
+    truth, x, rules, subjects = measured(3, people=5, each=20, noise=0.3, camera=0.2)
     theirs = np.array(subjects) == "s00"
     y = np.where(theirs[:, None], ~truth, truth)
     probability, _ = doubted(y, x, np.full(rules.shape, np.nan), subjects)
