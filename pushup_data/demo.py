@@ -34,7 +34,7 @@ def fill(into: Workspace, avatars: Path) -> list[str]:
 
 
 def configure(into: Workspace, **sections: dict[str, object]) -> None:
-    """Change single settings of params.yaml, e.g. `labelstudio={"overlap": 2}`."""
+    """Change single settings of params.yaml, e.g. `labelstudio={"overlap": 3}`."""
     settings = yaml.safe_load(into.params.read_text(encoding="utf-8"))
     for section, changes in sections.items():
         settings[section].update(changes)
@@ -137,7 +137,7 @@ def run(sets: int = SETS, error_rates: Sequence[float] = ERROR_RATES) -> None:
         click.echo(line)
     os.chdir(FOLDER)
     here = Workspace.here()
-    configure(here, labelstudio={"overlap": 2, "title": "push-up demo"}, select={"budget": BUDGET})
+    configure(here, labelstudio={"overlap_share": 1.0, "title": "push-up demo"}, select={"budget": BUDGET})
     avatars = FOLDER / "avatars"
     click.echo(f"\n== {sets} sets of push-ups with known errors ==")
     render([Recipe(seed=SEED, number=i, reps=REPS) for i in range(sets)], avatars)

@@ -74,6 +74,7 @@ class LabelStudio(_Section):
     title: str = Field(min_length=3)
     port: int = Field(ge=1024, le=65535)
     overlap: int = Field(ge=1)
+    overlap_share: float = Field(ge=0, le=1)
 
 
 class Labels(_Section):
@@ -113,6 +114,7 @@ class Select(_Section):
 
     budget: int = Field(ge=1)
     random_share: float = Field(ge=0, le=0.5)
+    review_share: float = Field(ge=0, le=0.5)
 
 
 class Params(_Section):

@@ -1,13 +1,14 @@
 """Where the loop stands, and the next thing to do: `pushup-data status`."""
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pushup_data import ledger, tables
+from pushup_data import ledger, reviews, tables
 from pushup_data.labelstudio import server
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
@@ -27,6 +28,8 @@ class Standing:
     reps: int
     queued: int  # reps in the current queue
     waiting: int  # of them, not annotated yet as far as the last pull knows
+    others: int  # of them, annotated, but somebody else's opinion is wanted too
+    begun: int  # of them, those that were annotated before they were queued
     annotations: int  # standing annotations in the ledger
     labelled: int  # reps with a consensus on at least one error
     simulated: int  # of them, with a simulated vote
@@ -46,6 +49,10 @@ def survey(workspace: Workspace) -> Standing:
     raw = _raw_files(workspace.raw)
     known = {*videos["original_name"], *quarantine["original_name"]}
     seen = {e.rep_id for e in ledger.latest(entries).values() if e.event != "deleted"}
+    people: dict[str, set[str]] = defaultdict(set)
+    for entry in ledger.standing(entries):
+        people[entry.rep_id].add(entry.annotator)
+    wanted_opinions = queue.select("rep_id", pl.col("opinions").fill_null(1)).iter_rows()
     known_labels = labels.filter((pl.col("value") != "unknown") | ~pl.col("usable"))
     return Standing(
         raw=len(raw),
@@ -56,6 +63,8 @@ def survey(workspace: Workspace) -> Standing:
         reps=len(table(tables.REPS, workspace.reps)),
         queued=len(queue),
         waiting=len(set(queue["rep_id"]) - seen),
+        others=sum(0 < len(people.get(r, ())) < wanted for r, wanted in wanted_opinions),
+        begun=len(queue.filter(pl.col("reason").is_in(["overlap", "review"]))),
         annotations=len(ledger.standing(entries)),
         labelled=known_labels["rep_id"].n_unique(),
         simulated=known_labels.filter("simulated")["rep_id"].n_unique(),
@@ -75,6 +84,8 @@ def next_step(now: Standing, address: str | None, locked: bool) -> str:
     if now.waiting:
         where = f" at {address}" if address else "; start Label Studio with `pushup-data labelstudio start`"
         return f"annotate the {now.waiting} reps waiting in Label Studio{where}, then run `dvc repro`"
+    if now.others and now.queued == now.begun:
+        return f"{now.others} reps wait for somebody else's opinion: have another annotator look at them"
     if now.queued:
         return "run `dvc repro`: the whole queue is annotated"
     return "every rep is labelled; add videos, or look at the data with `pushup-data app`"
@@ -84,6 +95,7 @@ def report(workspace: Workspace, params: Params) -> str:
     """Return the whole report, a fact a line."""
     now = survey(workspace)
     address = server.address(workspace)
+    known = _json(workspace.metrics / "labels.json")
     simulated = f" ({now.simulated} with simulated votes)" if now.simulated else ""
     lines = [
         (
@@ -92,8 +104,15 @@ def report(workspace: Workspace, params: Params) -> str:
         ),
         ("quarantined", f"{now.quarantined}" + (" (data/quarantine.csv)" if now.quarantined else "")),
         ("reps", str(now.reps)),
-        ("waiting", f"{now.waiting} of {now.queued} queued"),
+        (
+            "waiting",
+            f"{now.waiting} of {now.queued} queued"
+            + (f", {now.others} for somebody else's opinion" if now.others else ""),
+        ),
         ("labelled", f"{now.labelled} reps by {now.annotations} annotations{simulated}"),
+        ("agreement", _agreement(known)),
+        ("preannotated", _preannotated(known)),
+        ("reviews", _reviews(known)),
         ("model", _model(workspace)),
         ("metrics", _metrics(workspace)),
         ("annotate", address or "Label Studio is not running"),
@@ -112,6 +131,37 @@ def _raw_files(raw: Path) -> set[str]:
 
 def _json(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _agreement(found: dict[str, Any]) -> str:
+    """Return alpha per error, where two people or more judged."""
+    rows = found.get("agreement", {}).items()
+    said = [f"{error} {row['alpha']:.2f}" for error, row in rows if row["alpha"] is not None]
+    return f"alpha {', '.join(said)}" if said else "not known yet (metrics/labels.json says why)"
+
+
+def _preannotated(found: dict[str, Any]) -> str:
+    """Return what the machine's opinion does to people's answers."""
+    effect = found.get("preannotation", {})
+    said = []
+    for name, text, factor in (
+        ("ticked", "{:+.2f} errors ticked", 1),
+        ("agreement", "{:+.0f} points of agreement", 100),
+        ("seconds", "{:.2f} times as long", 1),
+    ):
+        row = effect.get(name, {})
+        if row.get("difference") is not None:
+            span = "" if row["low"] is None else f" [{row['low'] * factor:.2f}, {row['high'] * factor:.2f}]"
+            said.append(text.format(row["difference"] * factor) + span)
+    what = ", ".join(said)
+    return f"with the machine's opinion {what}" if said else "not known yet (metrics/labels.json says why)"
+
+
+def _reviews(found: dict[str, Any]) -> str:
+    """Return how the second opinions on labels in doubt ended."""
+    ended = found.get("reviews", {})
+    said = [f"{ended[name]} {name}" for name in reviews.OUTCOMES if ended.get(name)]
+    return ", ".join(said) or "none yet"
 
 
 def _model(workspace: Workspace) -> str:

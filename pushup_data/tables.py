@@ -247,11 +247,38 @@ QUEUE = Table(
     {
         "position": pl.Int64,  # 0 first
         "rep_id": pl.String,
-        "reason": pl.String,  # uncertain, random
+        "reason": pl.String,  # uncertain, random; overlap: others have annotated it; review: in doubt
         "blind": pl.Boolean,  # shown without the machine's opinion
-        "score": pl.Float64,  # acquisition score, higher is more wanted; null for random draws
+        "opinions": pl.Int64,  # people who should have annotated it, all in all
+        "score": pl.Float64,  # acquisition score or doubt, higher is more wanted; null for random draws
     },
     ("rep_id",),
+)
+
+DOUBTS = Table(
+    "doubts.parquet",
+    "a train label, held against those who never saw it",
+    {
+        "rep_id": pl.String,
+        "error": pl.String,
+        "value": pl.String,  # present, absent
+        "probability": pl.Float64,  # of present, by a forest trained on other people and the rules
+        "doubt": pl.Float64,  # probability of the other value
+    },
+    ("rep_id", "error"),
+)
+
+REVIEWS = Table(
+    "reviews.csv",
+    "a second opinion asked for because a label is in doubt",
+    {
+        "rep_id": pl.String,
+        "error": pl.String,
+        "votes": pl.Int64,  # people who had annotated the rep when it was asked for
+        "value": pl.String,  # the label then; unknown: people contradicted each other
+        "probability": pl.Float64,  # of present, then; null: people contradicted each other
+    },
+    ("rep_id", "error", "votes"),
 )
 
 SAMPLES = Table(

@@ -121,6 +121,11 @@ class Workspace:
         return self._at("data", "assignments.csv")
 
     @property
+    def doubts(self) -> Path:
+        """tables.DOUBTS."""
+        return self._at("data", "doubts.parquet")
+
+    @property
     def predictions(self) -> Path:
         """tables.PREDICTIONS."""
         return self._at("data", "predictions.parquet")
@@ -134,6 +139,11 @@ class Workspace:
     def queue(self) -> Path:
         """tables.QUEUE."""
         return self._at("data", "queue.parquet")
+
+    @property
+    def reviews(self) -> Path:
+        """tables.REVIEWS."""
+        return self._at("data", "reviews.csv")
 
     @property
     def receipt(self) -> Path:

@@ -40,11 +40,12 @@ def videos(count: int) -> pl.DataFrame:
     )
 
 
-def queue(order: list[int]) -> pl.DataFrame:
-    """These reps in this order, the even ones blind."""
+def queue(order: list[int], opinions: int = 2) -> pl.DataFrame:
+    """These reps in this order, the even ones blind, each for so many people."""
     return tables.QUEUE.frame(
         [
             {"position": p, "rep_id": f"v{n}-f10", "reason": "random", "blind": n % 2 == 0}
+            | {"opinions": opinions}
             for p, n in enumerate(order)
         ]
     )

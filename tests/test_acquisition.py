@@ -1,14 +1,15 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pushup_data import acquisition, tables
-from pushup_data.params import Select
+from pushup_data.params import LabelStudio, Select
 from tests.test_ledger import entry
 
-SETTINGS = Select(budget=20, random_share=0.25)
+SETTINGS = Select(budget=20, random_share=0.25, review_share=0.1)
+PROJECT = LabelStudio(title="some project", port=8080, overlap=1, overlap_share=1.0)
 
 
 def reps_of(people, per_video=4, **changes):
@@ -52,7 +53,18 @@ def predicted(probabilities):
 
 
 def queue(
-    reps, predictions=None, assignments=None, entries=(), *, withheld=(), overlap=1, seed=0, **settings
+    reps,
+    predictions=None,
+    assignments=None,
+    entries=(),
+    *,
+    withheld=(),
+    overlap=1,
+    overlap_share=1.0,
+    seed=0,
+    doubts=None,
+    pending=None,
+    **settings,
 ):
     return acquisition.queue(
         reps,
@@ -61,8 +73,10 @@ def queue(
         acquisition.history(entries, reps),
         withheld=withheld,
         settings=SETTINGS.model_copy(update=settings),
-        overlap=overlap,
+        overlap=PROJECT.model_copy(update={"overlap": overlap, "overlap_share": overlap_share}),
         seed=seed,
+        doubts=doubts,
+        pending=pending,
     )
 
 
@@ -118,6 +132,7 @@ def test_labelled_reps_drop_out_and_the_draw_goes_on_where_it_was():
 
 
 @given(st.integers(0, 3), st.integers(1, 30), st.floats(0, 0.5), st.sets(st.integers(0, 39)))
+@example(seed=0, budget=1, share=0.5, done=set())
 @settings(deadline=None, max_examples=40)
 def test_stable_under_order_and_within_budget(seed, budget, share, done):
     reps = reps_of(PEOPLE)
@@ -241,3 +256,65 @@ def test_when_train_runs_out_the_rest_measures():
     found = queue(reps_of({"ann": 4, "val": 40}), assignments=assigned(ann="train", val="val"))
     assert len(found) == 20
     assert Counter(r.split("-")[0] for r in found["rep_id"]) == {"val": 16, "ann": 4}
+
+
+def test_a_stated_share_of_reps_is_for_several_people_and_always_the_same_ones():
+    reps = reps_of({"ann": 1500, "val": 500, "tess": 500})
+    found = queue(reps, assignments=PLACED, overlap=3, overlap_share=0.2, budget=2500)
+    assert set(found["opinions"]) == {1, 3}
+    several = found.filter(found["opinions"] == 3)
+    # 500 expected, standard deviation 20; of the held-out 1,000: 200, 13.
+    assert abs(len(several) - 500) < 60
+    held_out = several.filter(several["rep_id"].str.contains("val|tess"))
+    assert abs(len(held_out) - 200) < 40
+    again = queue(reps, assignments=PLACED, overlap=3, overlap_share=0.2, budget=300)
+    assert set(again.filter(again["opinions"] == 3)["rep_id"]) <= set(several["rep_id"])
+    more = queue(reps, assignments=PLACED, overlap=3, overlap_share=0.3, budget=2500)
+    assert set(several["rep_id"]) < set(more.filter(more["opinions"] == 3)["rep_id"])
+    other = queue(reps, assignments=PLACED, overlap=3, overlap_share=0.2, budget=2500, seed=1)
+    assert set(other.filter(other["opinions"] == 3)["rep_id"]) != set(several["rep_id"])
+    assert set(queue(reps, assignments=PLACED, overlap=3, overlap_share=0.0)["opinions"]) == {1}
+
+
+def of_two(rep_ids, *, blind=False):
+    """The first annotates all of them; the second has annotated another one, so there is somebody to ask."""
+    entries = [answer(r, i, blind=blind) for i, r in enumerate(rep_ids)]
+    return [*entries, answer(rep_ids[-1], 999, annotator="second@example.org")]
+
+
+def test_labels_in_doubt_come_back_blind_and_only_trains():
+    reps = reps_of({"ann": 60, "val": 30}, per_video=60)
+    done = [f"ann-f{i}" for i in range(30)] + [f"val-f{i}" for i in range(20)]
+    doubts = {f"ann-f{i}": 0.6 + i / 100 for i in range(10)} | {f"val-f{i}": 0.99 for i in range(10)}
+    placed = assigned(ann="train", val="val")
+    found = queue(reps, assignments=placed, entries=of_two(done), doubts=doubts)
+    assert len(found) == 20  # reviews are part of the budget
+    review = found.filter(found["reason"] == "review")
+    assert set(review["rep_id"]) == {"ann-f9", "ann-f8"}  # a tenth of 20, the most doubtful first
+    assert review["blind"].all()
+    assert review["opinions"].to_list() == [2, 2]
+    assert review["score"].sort().to_list() == pytest.approx([0.68, 0.69])
+    # What was asked for and not answered stays, uncounted, and the next two are asked for.
+    later = queue(
+        reps, assignments=placed, entries=of_two(done), doubts=doubts, pending={"ann-f9": 1, "ann-f8": 1}
+    )
+    review = later.filter(later["reason"] == "review")
+    assert set(review["rep_id"]) == {"ann-f9", "ann-f8", "ann-f7", "ann-f6"}
+    assert len(later) == 22
+    assert (
+        not queue(reps, assignments=placed, entries=of_two(done), doubts=doubts, review_share=0.0)
+        .filter(reason="review")
+        .height
+    )
+
+
+def test_nobody_is_asked_for_a_second_opinion_on_their_own_label():
+    reps = reps_of({"ann": 60})
+    alone = [answer(f"ann-f{i}", i) for i in range(30)]
+    doubts = dict.fromkeys((f"ann-f{i}" for i in range(30)), 0.9)
+    found = queue(reps, assignments=assigned(ann="train"), entries=alone, doubts=doubts)
+    assert set(found["reason"]) == {"uncertain"}
+    # And not for more than so many on one rep.
+    many = [answer("ann-f0", 100 + i, annotator=f"p{i}@example.org") for i in range(3)]
+    found = queue(reps, assignments=assigned(ann="train"), entries=[*alone, *many], doubts={"ann-f0": 0.9})
+    assert "review" not in set(found["reason"])

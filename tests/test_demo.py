@@ -14,9 +14,9 @@ def test_avatars_become_raw_videos(workspace, avatars):
 
 
 def test_single_settings_are_changed_and_checked(workspace):
-    demo.configure(workspace, labelstudio={"overlap": 2}, select={"budget": 7})
+    demo.configure(workspace, labelstudio={"overlap": 3}, select={"budget": 7})
     changed = params.load(workspace.params)
-    assert (changed.labelstudio.overlap, changed.select.budget, changed.train.lr) == (2, 7, 0.003)
+    assert (changed.labelstudio.overlap, changed.select.budget, changed.train.lr) == (3, 7, 0.003)
 
 
 def test_scores_are_counted_against_the_truth():

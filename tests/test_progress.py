@@ -8,6 +8,7 @@ from tests.test_ledger import entry
 
 NOTHING = {"raw": 0, "new": 0, "videos": 0, "subjects": 0, "quarantined": 0, "reps": 0}
 NOTHING |= {"queued": 0, "waiting": 0, "annotations": 0, "labelled": 0, "simulated": 0}
+NOTHING |= {"others": 0, "begun": 0}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,13 @@ NOTHING |= {"queued": 0, "waiting": 0, "annotations": 0, "labelled": 0, "simulat
             "3 reps waiting in Label Studio at http://x",
         ),
         ({"raw": 4, "videos": 4, "reps": 9, "queued": 5}, None, True, "whole queue is annotated"),
+        (
+            {"raw": 4, "videos": 4, "reps": 9, "queued": 5, "begun": 5, "others": 2},
+            None,
+            True,
+            "2 reps wait for somebody else",
+        ),
+        ({"raw": 4, "videos": 4, "reps": 9, "queued": 5, "begun": 5}, None, True, "whole queue is annotated"),
         ({"raw": 4, "videos": 4, "reps": 9}, None, True, "every rep is labelled"),
     ],
 )
@@ -65,3 +73,36 @@ def test_the_last_metrics_are_said(workspace, default_params):
     report = progress.report(workspace, default_params)
     assert "test rules F1 0.80, AP 0.90 over 2 errors" in report
     assert "candidate" not in report
+
+
+def test_who_has_annotated_a_rep_waits_for_the_others(workspace):
+    rows = [
+        {"position": i, "rep_id": f"abc-f{i}", "reason": reason, "blind": True, "opinions": 2}
+        for i, reason in enumerate(["random", "overlap", "review"])
+    ]
+    tables.write(tables.QUEUE, tables.QUEUE.frame(rows), workspace.queue)
+    ledger.append(workspace.annotations, [entry(i, rep_id=f"abc-f{i}") for i in range(3)])
+    now = progress.survey(workspace)
+    assert (now.waiting, now.others, now.begun) == (0, 3, 2)
+    ledger.append(workspace.annotations, [entry(9, rep_id="abc-f1", annotator="second@example.org")])
+    assert progress.survey(workspace).others == 2
+
+
+def test_what_is_known_of_the_labels_is_said(workspace, default_params):
+    workspace.metrics.mkdir()
+    report = progress.report(workspace, default_params)
+    assert "reviews      none yet" in report
+    found = {
+        "agreement": {"hips_piked": {"alpha": 0.861}, "asymmetric": {"alpha": None}},
+        "preannotation": {
+            "ticked": {"difference": -0.25, "low": -0.4, "high": -0.1},
+            "agreement": {"difference": None, "low": None, "high": None},
+            "seconds": {"difference": 0.6, "low": None, "high": None},
+        },
+        "reviews": {"confirmed": 3, "overturned": 0, "open": 2},
+    }
+    (workspace.metrics / "labels.json").write_text(json.dumps(found))
+    report = progress.report(workspace, default_params)
+    assert "alpha hips_piked 0.86\n" in report
+    assert "-0.25 errors ticked [-0.40, -0.10], 0.60 times as long\n" in report
+    assert "3 confirmed, 2 open" in report

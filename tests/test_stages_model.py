@@ -18,8 +18,8 @@ from pushup_data.workspace import PACKAGE, TEMPLATE, Workspace
 from tests.figures import HEIGHT, WIDTH, pose_table, push_up
 from tests.test_ledger import entry
 
-NAMES = ("labels", "split", "train", "evaluate", "predict", "select")
-STAGES = (labels, split, train, evaluate, predict, select)
+NAMES = ("split", "labels", "train", "evaluate", "predict", "select")
+STAGES = (split, labels, train, evaluate, predict, select)
 SUBJECTS, VIDEOS_EACH, REPS_EACH = 16, 2, 3
 WRITTEN = (
     "data/labels.parquet",
@@ -34,7 +34,9 @@ WRITTEN = (
     "plots/evaluation/test.csv",
     "data/predictions.parquet",
     "data/embeddings.parquet",
+    "data/doubts.parquet",
     "data/queue.parquet",
+    "data/reviews.csv",
 )
 
 
@@ -126,8 +128,8 @@ def write(workspace, videos=(), reps=(), rules=()):
     tables.write(tables.RULES, tables.RULES.frame(rules), workspace.rules)
 
 
-def annotate(workspace, taxonomy, truth, rep_ids):
-    """One person answers as it is; only sagging is ever there."""
+def annotate(workspace, taxonomy, truth, rep_ids, annotator="coach@example.org"):
+    """Somebody answers as it is; only sagging is ever there."""
     reps = {row["rep_id"]: row for row in tables.read(tables.REPS, workspace.reps).iter_rows(named=True)}
     known = len(ledger.read(workspace.annotations))
     entries = []
@@ -138,6 +140,8 @@ def annotate(workspace, taxonomy, truth, rep_ids):
             entry(
                 known + n,
                 rep_id=rep_id,
+                annotator=annotator,
+                created_at=f"2026-01-01T00:00:{len(annotator):02d}Z",
                 video_id=reps[rep_id]["video_id"],
                 start=reps[rep_id]["start"],
                 end=reps[rep_id]["end"],
@@ -231,7 +235,9 @@ def test_the_second_round_learns_from_the_first(rounds):
 def test_every_table_fits_the_others(rounds):
     workspace, truth, queue = rounds
     second = tables.read(tables.QUEUE, workspace.queue)
-    assert not set(second["rep_id"]) & set(queue["rep_id"])
+    again = second.filter(reason="overlap")
+    assert set(second["rep_id"]) & set(queue["rep_id"]) == set(again["rep_id"])
+    assert set(again["rep_id"]) == set(queue.filter(pl.col("opinions") == 2)["rep_id"])
     assert set(second["rep_id"]) <= set(truth)
     evaluation = read(workspace, "metrics/evaluation.json")
     placed = splits.of_reps(
@@ -282,6 +288,52 @@ def test_validation_labels_change_no_gradient(rounds):
     tables.write(tables.LABELS, table.with_columns(turned), workspace.labels)
     run(workspace, [train], **fixed)
     assert (workspace.candidate / "weights.safetensors").read_bytes() == before
+
+
+def test_labels_in_doubt_are_reviewed_and_it_is_written_down_how_that_ended(rounds, default_taxonomy):
+    workspace, truth, _ = rounds
+    shutil.rmtree(workspace.annotations)
+    reps = tables.read(tables.REPS, workspace.reps)
+    placed = splits.of_reps(reps, tables.read(tables.ASSIGNMENTS, workspace.assignments))
+    mine = [r for r in sorted(truth) if placed[r] == "train"]
+    wrong = set(mine[::11])
+    once = {"labelstudio": {"overlap": 1}, "select": {"review_share": 0.3}}
+    stages = (labels, train, select)
+    annotate(workspace, default_taxonomy, {r: v ^ (r in wrong) for r, v in truth.items()}, truth)
+    run(workspace, stages, **once)
+    assert tables.read(tables.QUEUE, workspace.queue).is_empty()  # there is nobody else to ask
+    other = next(r for r in truth if placed[r] == "val")
+    annotate(workspace, default_taxonomy, truth, [other], "second@example.org")
+    run(workspace, stages, **once)
+    asked = tables.read(tables.QUEUE, workspace.queue)
+    assert set(asked["reason"]) == {"review"}
+    assert asked["blind"].all()
+    assert {placed[r] for r in asked["rep_id"]} == {"train"}
+    sag = tables.read(tables.REVIEWS, workspace.reviews).filter(error="hips_sagging")
+    assert len(wrong & set(sag["rep_id"])) > 0.6 * len(wrong)
+    run(workspace, stages, **once)  # nobody has answered: the same queue
+    assert tables.read(tables.QUEUE, workspace.queue).equals(asked)
+    assert read(workspace, "metrics/labels.json")["reviews"]["open"] == len(
+        tables.read(tables.REVIEWS, workspace.reviews)
+    )
+    annotate(workspace, default_taxonomy, truth, asked["rep_id"], "second@example.org")
+    run(workspace, stages, **once)
+    found = read(workspace, "metrics/labels.json")
+    doubted_wrongly = set(sag["rep_id"]) - wrong
+    ended = {(row["rep_id"], row["error"]): row["outcome"] for row in found["reviews"]["each"]}
+    assert {ended[r, "hips_sagging"] for r in wrong & set(sag["rep_id"])} == {"undecided"}
+    assert {ended[r, "hips_sagging"] for r in doubted_wrongly} <= {"confirmed"}
+    # What reviews asked for is no sample: of agreement only the rep that both had anyway is known.
+    assert found["agreement"]["hips_sagging"]["units"] == 1
+    annotate(workspace, default_taxonomy, truth, [other], "the third@example.org")
+    run(workspace, stages, **once)
+    tied = wrong & set(sag["rep_id"])
+    assert tied <= set(tables.read(tables.QUEUE, workspace.queue)["rep_id"])
+    annotate(workspace, default_taxonomy, truth, tied, "the third@example.org")
+    run(workspace, stages, **once)
+    ended = read(workspace, "metrics/labels.json")["reviews"]
+    assert ended["overturned"] == ended["settled"] == len(tied)
+    assert ended["undecided"] == 0
 
 
 def test_a_champion_predicts_until_it_is_beaten(rounds):

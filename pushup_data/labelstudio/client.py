@@ -85,6 +85,14 @@ class Client:
             made += self._send("POST", path, batch)["task_ids"]
         return made
 
+    def update_task(self, task: int, changes: Json) -> None:
+        """Change a task; its annotations stay as they are."""
+        self._send("PATCH", f"/api/tasks/{task}", changes, repeat=True)
+
+    def update_prediction(self, prediction: int, changes: Json) -> None:
+        """Change what a task is filled in with when somebody opens it."""
+        self._send("PATCH", f"/api/predictions/{prediction}", changes, repeat=True)
+
     def delete_task(self, task: int) -> None:
         """Delete a task; the caller has made sure that nobody has touched it."""
         self._send("DELETE", f"/api/tasks/{task}", repeat=True)

@@ -65,6 +65,9 @@ def news(
             seen = live.get(annotation["id"])
             if seen is None or seen.updated_at != annotation["updated_at"]:
                 entry = entry_of(annotation, full, server, project, taxonomy)
+                if entry is not None and seen is not None:
+                    # What somebody was shown first stays so, also when the task is turned blind for a review.
+                    entry = entry.model_copy(update={"blind": seen.blind, "shown": seen.shown})
                 if entry is not None:
                     entries.append(entry)
     return sorted(entries, key=lambda e: (e.updated_at, e.annotation))

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from pushup_data.errors import BadInputError
-from pushup_data.labelstudio import config, player, server
+from pushup_data.labelstudio import config, opinions, player, server
 from pushup_data.labelstudio.client import Client
 from pushup_data.params import LabelStudio
 from pushup_data.taxonomy import Taxonomy
@@ -17,7 +17,7 @@ from pushup_data.workspace import Workspace
 
 Json = dict[str, Any]
 
-_LISTED = "id,data,annotations,drafts,total_annotations,cancelled_annotations"
+_LISTED = "id,data,annotations,drafts,overlap,total_annotations,cancelled_annotations"
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ def sync(
                 "sampling": "Sequential sampling",
                 "show_collab_predictions": True,
                 "show_skip_button": True,
-                "maximum_annotations": settings.overlap,
+                "maximum_annotations": opinions.OF_PROJECT,
             }
         )
     else:
-        _keep_current(client, project, settings, known)
+        _keep_current(client, project, known)
     number = int(project["id"])
     if client.access.local:
         _serve(client, number, workspace)
@@ -82,11 +82,14 @@ def sync(
         client.delete_task(task["id"])
     uploaded = {t["data"]["ext_id"]: t["data"].get("videos", {}) for t in existing}
     new = [_with_video(client, number, workspace, task, uploaded) for task in todo[len(keep) :]]
-    made = client.import_tasks(number, [{k: v for k, v in t.items() if k != "clip"} for t in new])
+    made = client.import_tasks(number, [{k: t[k] for k in ("data", "predictions")} for t in new])
     if project["model_version"] != config.VERSION and tasks:
         client.update_project(number, {"model_version": config.VERSION})  # refused before a prediction has it
     ids = dict(zip([t["data"]["ext_id"] for t in todo], [*keep, *made], strict=True)) | touched
     places = {t["data"]["ext_id"]: ids[t["data"]["ext_id"]] for t in tasks}
+    there = {t["id"]: t for t in existing if t["id"] not in locked} | {n: opinions.fresh(n) for n in made}
+    asked = [(t, there[places[t["data"]["ext_id"]]]) for t in tasks if places[t["data"]["ext_id"]] in there]
+    opinions.ask(client, asked, lambda t: _with_video(client, number, workspace, t, uploaded)["data"])
     return Pushed(number, places, len(made), len(drop), len(keep))
 
 
@@ -138,7 +141,13 @@ def _task(rep: Mapping[str, Any], said: Mapping[str, Json], known: Taxonomy) -> 
     prediction = {"model_version": config.VERSION, "score": score, "result": config.ticked(errors, unsure)}
     content = json.dumps([data, prediction], sort_keys=True)
     data["key"] = hashlib.sha256(content.encode()).hexdigest()[:16]
-    return {"data": data, "predictions": [prediction], "clip": rep["clip"]}
+    return {
+        "data": data,
+        "predictions": [prediction],
+        "clip": rep["clip"],
+        "opinions": rep["opinions"],
+        "review": rep["reason"] == "review",
+    }
 
 
 def check(tasks: Sequence[Json], known: Taxonomy) -> None:
@@ -153,14 +162,14 @@ def check(tasks: Sequence[Json], known: Taxonomy) -> None:
                 raise BadInputError(f"the prediction for {task['data']['rep_id']} does not fit: {found[0]}")
 
 
-def _keep_current(client: Client, project: Json, settings: LabelStudio, known: Taxonomy) -> None:
+def _keep_current(client: Client, project: Json, known: Taxonomy) -> None:
     """Update labeling config and overlap; boxes that were ever there stay, for labels that use them."""
     current = config.render(known, kept=config.choices(project["label_config"]))
     changes: Json = {}
     if project["label_config"] != current:
         changes["label_config"] = current
-    if project["maximum_annotations"] != settings.overlap:
-        changes["maximum_annotations"] = settings.overlap
+    if project["maximum_annotations"] != opinions.OF_PROJECT:
+        changes["maximum_annotations"] = opinions.OF_PROJECT
     if changes:
         client.update_project(int(project["id"]), changes)
 

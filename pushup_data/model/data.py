@@ -146,6 +146,13 @@ def targets(labels: pl.DataFrame, rep_ids: Sequence[str], errors: Sequence[str])
     return result
 
 
+def opinions(table: pl.DataFrame, rep_ids: Sequence[str], errors: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return (N, errors): `probability` of tables.RULES or PREDICTIONS, NaN where null or missing."""
+    said = {(r, e): p for r, e, p in table.select("rep_id", "error", "probability").iter_rows()}
+    rows = [[said.get((rep_id, error)) for error in errors] for rep_id in rep_ids]
+    return np.array(rows, dtype=np.float64).reshape(len(rep_ids), len(errors))
+
+
 def seen(x: Floats) -> Bools:
     """Return (N,): whether anybody is seen in each of (N, steps, channels)."""
     return np.asarray(np.isfinite(x).all(axis=(1, 2)))

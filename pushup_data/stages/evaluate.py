@@ -73,7 +73,8 @@ def _judged(workspace: Workspace, known: Taxonomy, models: dict[str, Model], spl
     usable = set(labels.filter("usable")["rep_id"])
     here = [r for r in reps["rep_id"] if placed.get(r) == split and r in usable]
     reps = reps.filter(pl.col("rep_id").is_in(here))
-    scores = {"rules": _rules(rules, here, known)}
+    always = np.full(len(known.ids), evaluation.RULES_THRESHOLD)
+    scores = {"rules": Scores(data.opinions(rules, here, known.ids), always)}
     for name, model in models.items():
         x = data.sequences(
             reps, videos, lambda v: landmarks.read(workspace.pose(v)), model.steps, label=split
@@ -83,10 +84,3 @@ def _judged(workspace: Workspace, known: Taxonomy, models: dict[str, Model], spl
         scores[name] = Scores(probability.astype(np.float64), threshold)
     truth = data.targets(labels, here, known.ids).astype(np.float64)
     return Judged(reps["subject"].to_list(), truth, scores)
-
-
-def _rules(rules: pl.DataFrame, rep_ids: list[str], known: Taxonomy) -> Scores:
-    said = {(r, e): p for r, e, p in rules.select("rep_id", "error", "probability").iter_rows()}
-    rows = [[said.get((rep_id, error)) for error in known.ids] for rep_id in rep_ids]
-    probability = np.array(rows, dtype=np.float64).reshape(len(rep_ids), len(known.ids))
-    return Scores(probability, np.full(len(known.ids), evaluation.RULES_THRESHOLD))

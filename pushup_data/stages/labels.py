@@ -1,19 +1,58 @@
 """Make one consensus label per (rep, error) from the ledger."""
 
+from collections import Counter
+
 import click
 
-from pushup_data import files, labels, ledger, tables, taxonomy
+from pushup_data import (
+    consensus,
+    files,
+    label_metrics,
+    labels,
+    ledger,
+    reliability,
+    reviews,
+    splits,
+    tables,
+    taxonomy,
+    votes,
+)
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
 
 
 def run(workspace: Workspace, params: Params) -> None:
-    """Write labels.parquet and metrics/labels.json."""
+    """Write labels.parquet and metrics/labels.json.
+
+    reviews.csv, written by `select` at the end of the round, is read without being a dependency, since
+    `select` depends on labels: what has been asked for changes nothing here before somebody answers.
+    """
     known = taxonomy.load(workspace.taxonomy)
     reps = tables.read(tables.REPS, workspace.reps)
+    assignments = tables.read(tables.ASSIGNMENTS, workspace.assignments)
+    asked = tables.read(tables.REVIEWS, workspace.reviews, default_empty=True)
     filed = labels.file(ledger.standing(ledger.read(workspace.annotations)), reps)
-    table = labels.consensus(filed.counted, known, params.labels.min_certainty)
-    found = labels.summary(filed, table, known)
+    unselected = reviews.unselected(filed.counted, asked)
+    sample = votes.gather(unselected, known)
+    rates = reliability.estimate(sample)
+    said = votes.gather(filed.counted, known)
+    table = consensus.consensus(
+        filed.counted, said, rates.accuracy(said.annotators), params.labels.min_certainty
+    )
+    found = label_metrics.counts(filed, table, known) | label_metrics.trust(
+        unselected,
+        sample,
+        rates,
+        consensus=table,
+        asked=asked,
+        votes=dict(Counter(e.rep_id for e in filed.counted)),
+        reps=reps,
+        rules=tables.read(tables.RULES, workspace.rules),
+        train={r for r, split in splits.of_reps(reps, assignments).items() if split == "train"},
+        taxonomy=known,
+        bootstrap=params.evaluate.bootstrap,
+        seed=params.seed,
+    )
     tables.write(tables.LABELS, table, workspace.labels)
     files.write_json(workspace.metrics / "labels.json", found)
     click.echo(

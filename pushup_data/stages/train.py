@@ -1,10 +1,10 @@
-"""Train the CNN-LSTM on the train subjects' labels."""
+"""Train the CNN-LSTM on the train subjects' labels, and say which of these labels to doubt."""
 
 import click
 import numpy as np
 import polars as pl
 
-from pushup_data import landmarks, splits, tables, taxonomy
+from pushup_data import doubts, landmarks, splits, tables, taxonomy
 from pushup_data.model import data, storage, training
 from pushup_data.model.data import Dataset
 from pushup_data.params import Params
@@ -13,7 +13,7 @@ from pushup_data.workspace import Workspace
 
 
 def run(workspace: Workspace, params: Params) -> None:
-    """Write models/candidate; without enough labels, a model.json that says so."""
+    """Write models/candidate (without enough labels, a model.json that says so) and doubts.parquet."""
     known = taxonomy.load(workspace.taxonomy)
     labels = tables.read(tables.LABELS, workspace.labels)
     sides = {split: _labelled(workspace, params, known, labels, split) for split in ("train", "val")}
@@ -43,6 +43,7 @@ def run(workspace: Workspace, params: Params) -> None:
         watched=fitted.watched if fitted else None,
     )
     storage.save(workspace.candidate, card, fitted.network if fitted else None)
+    tables.write(tables.DOUBTS, _doubts(workspace, train, known, params.seed), workspace.doubts)
     click.echo(f"train: {card.reason}" if fitted else f"train: no candidate: {card.reason}")
 
 
@@ -62,6 +63,13 @@ def _labelled(
         reps, videos, lambda video: landmarks.read(workspace.pose(video)), params.train.steps, label=split
     )
     return Dataset(reps["rep_id"].to_list(), reps["subject"].to_list(), x, y[wanted])
+
+
+def _doubts(workspace: Workspace, train: Dataset, known: Taxonomy, seed: int) -> pl.DataFrame:
+    x, y = data.statistics(train.x).astype(np.float64), train.y.astype(np.float64)
+    rules = data.opinions(tables.read(tables.RULES, workspace.rules), train.rep_ids, known.ids)
+    probability = doubts.out_of_fold(x, y, rules, train.subjects, seed)
+    return doubts.table(train.rep_ids, known.ids, y, probability)
 
 
 def _count(side: Dataset, labels: pl.DataFrame) -> storage.Side:

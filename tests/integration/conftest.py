@@ -44,7 +44,5 @@ def project(served: Workspace, default_params: Params) -> Params:
     """Settings with a project title of its own; what earlier tests pulled and pushed is gone."""
     for path in (served.annotations, served.receipt, served.server, served.boundaries):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    settings = default_params.labelstudio.model_copy(
-        update={"title": f"project {next(_titles)}", "overlap": 2}
-    )
+    settings = default_params.labelstudio.model_copy(update={"title": f"project {next(_titles)}"})
     return default_params.model_copy(update={"labelstudio": settings})

@@ -10,7 +10,7 @@ from pushup_data.workspace import Workspace
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
-STAGES = "ingest pose pull reps labels split train evaluate predict select push curate".split()
+STAGES = "ingest pose pull reps split labels train evaluate predict select push curate".split()
 
 
 def test_every_stage_succeeds_on_nothing(served, default_params, tmp_path, monkeypatch):
@@ -34,7 +34,9 @@ def test_every_stage_succeeds_on_nothing(served, default_params, tmp_path, monke
         (tables.ASSIGNMENTS, workspace.assignments),
         (tables.PREDICTIONS, workspace.predictions),
         (tables.EMBEDDINGS, workspace.embeddings),
+        (tables.DOUBTS, workspace.doubts),
         (tables.QUEUE, workspace.queue),
+        (tables.REVIEWS, workspace.reviews),
         (tables.SAMPLES, workspace.samples),
     ]
     for table, path in written:

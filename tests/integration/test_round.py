@@ -32,7 +32,7 @@ def looped(tmp_path_factory, real_data):
     root = tmp_path_factory.mktemp("round") / "workspace"
     scaffold.init(root)
     workspace = Workspace(root)
-    demo.configure(workspace, labelstudio={"overlap": 2, "port": 18300}, evaluate={"bootstrap": 100})
+    demo.configure(workspace, labelstudio={"overlap_share": 1.0, "port": 18300}, evaluate={"bootstrap": 100})
     demo.fill(workspace, real_data, CLIPS)
     yield workspace
     server.stop(workspace)

@@ -1,0 +1,149 @@
+"""Several people's opinions on a real Label Studio: who gets which task, when, and what they see."""
+
+import polars as pl
+import pytest
+
+from pushup_data import ledger, tables
+from pushup_data.labelstudio import config, replay, server
+from pushup_data.labelstudio.client import Client
+from pushup_data.stages import pull, push
+from tests import labelling
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+COUNT = 6
+
+
+@pytest.fixture
+def filled(served, project, default_taxonomy):
+    labelling.fill(served, default_taxonomy, COUNT)
+    return served
+
+
+@pytest.fixture
+def members(filled, project):
+    """The owner and two members of the organisation."""
+    access = server.access(filled, project.labelstudio)
+    people = [
+        access,
+        *(replay._as_user(filled, access, f"{who}@simulated.invalid") for who in ("ann", "bob")),
+    ]
+    clients = [Client(one) for one in people]
+    yield clients
+    for client in clients:
+        client.__exit__()
+
+
+def queue(workspace, opinions, *, review=()):
+    """All reps in order, for so many people each; those under review are blind, like every second one."""
+    frame = labelling.queue(list(range(len(opinions)))).with_columns(opinions=pl.Series(opinions))
+    under = pl.col("rep_id").is_in([f"v{n}-f10" for n in review])
+    reason = pl.when(under).then(pl.lit("review")).otherwise("reason")
+    tables.write(
+        tables.QUEUE, frame.with_columns(reason=reason, blind=under | pl.col("blind")), workspace.queue
+    )
+
+
+def following(client, project):
+    """The task that the label stream gives this person next, None at its end."""
+    number = client.project(project.labelstudio.title)["id"]
+    answer = client._http.get(f"/api/projects/{number}/next")
+    return answer.json() if answer.is_success else None
+
+
+def work(client, project, count=COUNT, errors=()):
+    """Answer the next tasks; return the reps they were about."""
+    reps = []
+    while len(reps) < count and (task := following(client, project)):
+        client.annotate(task["id"], {"result": config.ticked(errors, []), "lead_time": 2})
+        reps.append(int(task["data"]["rep_id"][1]))
+    return reps
+
+
+def states(client, project):
+    listed = client.tasks(client.project(project.labelstudio.title)["id"], "id,data,overlap,is_labeled")
+    return {int(t["data"]["rep_id"][1]): (t["overlap"], t["is_labeled"]) for t in listed}
+
+
+def test_a_task_is_for_as_many_people_as_the_queue_says_in_its_order(filled, project, members):
+    owner, ann, bob = members
+    queue(filled, [1, 2, 1, 3, 1, 2])
+    push.run(filled, project)
+    assert states(owner, project) == {n: (o, False) for n, o in enumerate([1, 2, 1, 3, 1, 2])}
+    assert work(ann, project, 2) == [0, 1]
+    assert work(bob, project, 2) == [1, 2]  # what ann has begun, then on in the order
+    assert work(ann, project) == [3, 4, 5]
+    assert work(bob, project) == [3, 5]
+    assert work(owner, project) == [3]
+    assert all(done for _, done in states(owner, project).values())
+
+
+def test_a_change_of_opinions_reaches_tasks_that_are_there(filled, project, members):
+    owner, ann, bob = members
+    queue(filled, [2] * COUNT)
+    push.run(filled, project)
+    assert work(ann, project) == [0, 1, 2, 3, 4, 5]
+    queue(filled, [1, 1, 2, 3, 1, 1])
+    push.run(filled, project)
+    assert states(owner, project)[0] == (1, True)
+    assert work(bob, project) == [2, 3]
+    assert work(owner, project) == [3]
+    queue(filled, [1, 1, 2, 4, 1, 1])
+    push.run(filled, project)
+    assert states(owner, project)[3] == (4, False)
+
+
+def test_a_review_is_blind_for_another_person_and_the_first_ones_stay_as_they_were(filled, project, members):
+    owner, ann, bob = members
+    queue(filled, [1] * COUNT)
+    push.run(filled, project)
+    assert len(work(ann, project, errors=["hips_sagging"])) == COUNT
+    pull.run(filled, project)
+    before = {e.rep_id: e for e in ledger.read(filled.annotations)}
+    assert before["v1-f10"].shown["errors"] == ["hips_sagging"]
+    queue(filled, [1, 2, 1, 2, 1, 1], review=[1, 3])
+    push.run(filled, project)
+    assert following(ann, project) is None
+    task = following(bob, project)
+    assert task["data"]["rep_id"] == "v1-f10"
+    # Nothing is filled in, and nothing is said.
+    assert [p["result"] for p in task["predictions"]] == [[]]
+    assert task["data"]["shown"] == config.BLIND
+    assert task["data"]["reasons"] == []
+    assert "hips low" not in task["data"]["player"]
+    assert task["annotations"] == []  # nor what ann said
+    blind = next(t for t in owner.tasks(task["project"], "id,data") if t["data"]["rep_id"] == "v0-f10")
+    assert set(task["data"]) == set(blind["data"])  # it looks as any blind task does
+    push.run(filled, project)  # a second push changes nothing
+    assert following(bob, project)["data"] == task["data"]
+    assert work(bob, project) == [1, 3]
+    pull.run(filled, project)
+    new = [e for e in ledger.read(filled.annotations) if e.annotator.startswith("bob")]
+    assert {(e.rep_id, e.blind, e.shown) for e in new} == {("v1-f10", True, None), ("v3-f10", True, None)}
+    assert [e for e in ledger.read(filled.annotations) if e.annotator.startswith("ann")] == list(
+        before.values()
+    )
+    # An edit of the first one's answer does not change what they were shown.
+    changed = owner._http.patch(f"/api/annotations/{before['v1-f10'].annotation}", json={"result": []})
+    assert changed.is_success
+    pull.run(filled, project)
+    newest = ledger.latest(ledger.read(filled.annotations))[before["v1-f10"].key]
+    assert newest.answer["hips_sagging"] == "absent"
+    assert (newest.blind, newest.shown) == (False, before["v1-f10"].shown)
+
+
+def test_a_task_that_somebody_has_begun_is_not_turned(filled, project, members):
+    owner, ann, _ = members
+    queue(filled, [1] * COUNT)
+    push.run(filled, project)
+    assert len(work(ann, project)) == COUNT
+    task = next(
+        t
+        for t in owner.tasks(owner.project(project.labelstudio.title)["id"], "id,data")
+        if t["data"]["rep_id"] == "v1-f10"
+    )
+    assert owner._http.post(f"/api/tasks/{task['id']}/drafts", json={"result": [], "lead_time": 1}).is_success
+    queue(filled, [1, 2, 1, 1, 1, 1], review=[1])
+    push.run(filled, project)
+    assert owner.task(task["id"])["data"]["shown"] == "rules"
+    assert states(owner, project)[1] == (1, True)
