@@ -31,12 +31,16 @@ class Pose(_Section):
 
 
 class Quality(_Section):
-    """Below these a video or rep is flagged."""
+    """Below (or above) these a video or rep is flagged."""
 
     min_detected: float = Field(ge=0, le=1)
     min_in_frame: float = Field(ge=0, le=1)
     min_luma: float = Field(ge=0, le=255)
     min_sharpness: float = Field(ge=0)
+    max_hands_up: float = Field(ge=0, le=1)
+    min_bone: float = Field(ge=0, le=1)
+    max_step: float = Field(gt=0)
+    max_swapped: float = Field(ge=0, le=1)
 
 
 class Reps(_Section):

@@ -78,7 +78,7 @@ def _judged(workspace: Workspace, known: Taxonomy, models: dict[str, Model], spl
         x = data.sequences(
             reps, videos, lambda v: landmarks.read(workspace.pose(v)), model.steps, label=split
         )
-        probability, _ = model.judge(x, reps["view"].to_list(), known)
+        probability, _ = model.judge(x, reps, known)
         threshold = np.array([model.thresholds.get(error, np.nan) for error in known.ids])
         scores[name] = Scores(probability.astype(np.float64), threshold)
     truth = data.targets(labels, here, known.ids).astype(np.float64)

@@ -53,7 +53,7 @@ def _labelled(
     reps = tables.read(tables.REPS, workspace.reps)
     videos = tables.read(tables.VIDEOS, workspace.videos)
     placed = splits.of_reps(reps, tables.read(tables.ASSIGNMENTS, workspace.assignments))
-    y = data.targets(labels, reps["rep_id"].to_list(), known.ids)
+    y = data.told(data.targets(labels, reps["rep_id"].to_list(), known.ids), reps, known.ids)
     wanted = np.isfinite(y).any(axis=1) & np.array(
         [placed.get(r) == split for r in reps["rep_id"]], dtype=bool
     )
