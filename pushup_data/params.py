@@ -88,10 +88,12 @@ class Labels(_Section):
 
 
 class Split(_Section):
-    """Shares of subjects held out."""
+    """Shares of subjects held out, and what counts as the same seconds of film."""
 
     val: float = Field(gt=0, lt=0.5)
     test: float = Field(gt=0, lt=0.5)
+    max_distance: float = Field(default=0.06, ge=0)
+    min_likeness: float = Field(default=0.68, ge=0, le=1)
 
 
 class Train(_Section):

@@ -119,6 +119,16 @@ class Workspace:
         return self._at("data", "assignments.csv")
 
     @property
+    def left_out(self) -> Path:
+        """tables.LEFT_OUT."""
+        return self._at("data", "left_out.csv")
+
+    @property
+    def signatures(self) -> Path:
+        """tables.SIGNATURES."""
+        return self._at("data", "signatures.parquet")
+
+    @property
     def predictions(self) -> Path:
         """tables.PREDICTIONS."""
         return self._at("data", "predictions.parquet")

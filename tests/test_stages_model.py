@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pushup_data import ledger, params, splits, tables
-from pushup_data.errors import MissingInputError
+from pushup_data.errors import LabelsAtRiskError, MissingInputError
 from pushup_data.model import predictor
 from pushup_data.stages import evaluate, labels, predict, select, split, train
 from pushup_data.workspace import PACKAGE, TEMPLATE, Workspace
@@ -354,3 +354,19 @@ def test_the_code_that_dvc_yaml_names_is_there():
     named = [d for name in NAMES for d in pipeline[name]["deps"] if "${code}" in d]
     assert len(named) > len(NAMES)
     assert [d for d in named if not Path(d.replace("${code}", str(PACKAGE))).is_file()] == []
+
+
+def test_labels_without_a_place_stop_the_split_until_told(rounds):
+    workspace, _, _ = rounds
+    split.run(workspace, settings())
+    placed = workspace.assignments.read_text()
+    workspace.assignments.unlink()
+    with pytest.raises(LabelsAtRiskError, match=r"git checkout data/assignments.csv.*--place-anew"):
+        split.run(workspace, settings())
+    assert not workspace.assignments.exists()
+    # A row cut off is a loss as well.
+    workspace.assignments.write_text("\n".join(placed.splitlines()[:-1]) + "\n")
+    with pytest.raises(LabelsAtRiskError, match="1 subjects with labels have no row"):
+        split.run(workspace, settings())
+    split.run(workspace, settings(), place_anew=True)
+    assert workspace.assignments.read_text().count("\n") == placed.count("\n")
