@@ -117,14 +117,16 @@ def measure(row: dict[str, Any], table: pl.DataFrame) -> Measured:
     signals = kinematics.measure(pose, fps, width, height)
     found = reps.in_signals(signals, pose, fps, SETTINGS.reps)
     light, detail = table["luma"].to_numpy(), table["sharpness"].to_numpy()
-    whole = quality.assess(pose, light, detail, SETTINGS.quality)
+    aspect = width / height
+    whole = quality.assess(pose, light, detail, SETTINGS.quality, aspect=aspect)
     off, judged = [], []
     for rep in row["reps"]:
         match = max(found, key=lambda r, rep=rep: overlap(rep, r), default=None)  # type: ignore[misc]
         if match is None or overlap(rep, match) < 0.5:
             continue
         off.append((match.start - rep["start"], match.bottom - rep["bottom"], match.end - rep["end"]))
-        flags = quality.assess(pose, light, detail, SETTINGS.quality, start=match.start, end=match.end).flags
+        limits = {"start": match.start, "end": match.end}
+        flags = quality.assess(pose, light, detail, SETTINGS.quality, aspect=aspect, **limits).flags
         said = {
             o.error: o.probability
             for o in rules.judge(match, signals, fps, flags, taxonomy=TAXONOMY, rules=SETTINGS.rules)

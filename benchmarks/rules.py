@@ -61,7 +61,15 @@ def judge(clip: Clip) -> dict[str, tuple[float | None, str]]:
     luma, sharpness = clip.table["luma"].to_numpy(), clip.table["sharpness"].to_numpy()
     best: dict[str, tuple[float | None, str]] = dict.fromkeys(TAXONOMY.ids, (None, "no rep found"))
     for rep in reps.in_signals(signals, clip.pose, clip.fps, SETTINGS.reps):
-        seen = quality.assess(clip.pose, luma, sharpness, SETTINGS.quality, start=rep.start, end=rep.end)
+        seen = quality.assess(
+            clip.pose,
+            luma,
+            sharpness,
+            SETTINGS.quality,
+            aspect=clip.width / clip.height,
+            start=rep.start,
+            end=rep.end,
+        )
         for o in rules.judge(rep, signals, clip.fps, seen.flags, taxonomy=TAXONOMY, rules=SETTINGS.rules):
             before = best[o.error][0]
             if before is None or (o.probability is not None and o.probability > before):

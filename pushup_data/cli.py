@@ -68,6 +68,13 @@ _STAGE_OPTIONS = {
             help="Go on although many known videos are gone from data/raw.",
         ),
     ),
+    "split": (
+        click.Option(
+            ["--place-anew"],
+            is_flag=True,
+            help="assignments.csv is lost for good: place people again although they have labels.",
+        ),
+    ),
     "pull": (
         click.Option(
             ["--new-project"],

@@ -143,7 +143,7 @@ def _predicted(
     if model is not None and len(reps):
         videos = pl.DataFrame([row])
         x = data.sequences(reps, videos, lambda _: landmarks.from_table(frame), model.steps)
-        opinions, _ = model.judge(x, reps["view"].to_list(), known)
+        opinions, _ = model.judge(x, reps, known)
     thresholds = model.thresholds if model else {}
     speaker = speaker if model else "rules"
     table = predictions.combine(reps, rules, known, model=opinions, thresholds=thresholds, speaker=speaker)

@@ -31,12 +31,16 @@ class Pose(_Section):
 
 
 class Quality(_Section):
-    """Below these a video or rep is flagged."""
+    """Below (or above) these a video or rep is flagged."""
 
     min_detected: float = Field(ge=0, le=1)
     min_in_frame: float = Field(ge=0, le=1)
     min_luma: float = Field(ge=0, le=255)
     min_sharpness: float = Field(ge=0)
+    max_hands_up: float = Field(ge=0, le=1)
+    min_bone: float = Field(ge=0, le=1)
+    max_step: float = Field(gt=0)
+    max_swapped: float = Field(ge=0, le=1)
 
 
 class Reps(_Section):
@@ -84,10 +88,12 @@ class Labels(_Section):
 
 
 class Split(_Section):
-    """Shares of subjects held out."""
+    """Shares of subjects held out, and what counts as the same seconds of film."""
 
     val: float = Field(gt=0, lt=0.5)
     test: float = Field(gt=0, lt=0.5)
+    max_distance: float = Field(default=0.06, ge=0)
+    min_likeness: float = Field(default=0.68, ge=0, le=1)
 
 
 class Train(_Section):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from pushup_data import tables
+from pushup_data import quality, tables
 from pushup_data.evaluation import RULES_THRESHOLD
 from pushup_data.model.data import Floats
 from pushup_data.taxonomy import Taxonomy
@@ -24,11 +24,11 @@ def combine(
 
     `model` is (reps, errors) in the order of both tables, NaN where it cannot tell; `thresholds` are the
     model's. `speaker` (rules, candidate, champion) predicts; where a model that speaks has not learnt an
-    error, the rules speak for it. No view that cannot show an error gets a probability.
+    error, the rules speak for it. Where the view cannot show an error or a flag hides it, nobody can tell.
     """
     said = {(r, e): (p, why) for r, e, p, why in rules.select(*tables.RULES.columns).iter_rows()}
     rows = []
-    for n, (rep_id, view) in enumerate(reps.select("rep_id", "view").iter_rows()):
+    for n, (rep_id, view, flags) in enumerate(reps.select("rep_id", "view", "flags").iter_rows()):
         for e, error in enumerate(taxonomy.errors):
             by_rules, why = said.get((rep_id, error.id), (None, "no rule for this error"))
             by_model = float(model[n, e]) if model is not None and np.isfinite(model[n, e]) else None
@@ -37,6 +37,8 @@ def combine(
             threshold = thresholds[error.id] if model_speaks else RULES_THRESHOLD
             if not error.judged_from(view):
                 probability, why = None, _hidden(view)
+            elif failed := quality.hides(flags, error.id):
+                probability, why = None, failed
             elif by_model is not None:
                 parts = [f"model {by_model:.2f}", why]
                 why = "; ".join(parts if model_speaks else parts[::-1])

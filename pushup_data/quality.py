@@ -4,6 +4,8 @@ Detection and visibility alone do not tell: MediaPipe reports high visibility fo
 So brightness and sharpness are measured on the pixels, and landmarks outside the picture are counted.
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +27,13 @@ DARK = "too dark"
 BLURRED = "blurred or too small a picture"
 SEVERAL = "several people in the picture"
 UNSURE_WHO = "several people move alike; the wrong one may be followed"
+ARMS_WRONG = "arms placed wrongly"
+BODY_WRONG = "body placed wrongly: landmarks jump, swap sides or shrink"
+
+# What nobody can tell with a flag: everything, or what is measured on the arms. Hips and head are judged well
+# beside arms that are wrong: they are of other landmarks.
+_HIDES_ALL = (NO_PERSON, LOST, BODY_WRONG)
+_ON_ARMS = ("shallow_depth", "incomplete_lockout", "elbows_flared", "asymmetric")
 
 # The camera's turn away from a pure side view, in degrees. Fitted to the 122 real clips on whose view two
 # raters agree; leaving one scene out at a time, 91 % are put where the raters put them, every front view
@@ -34,7 +43,10 @@ _FRONT_ABOVE = 65.0
 _MIN_FRAMES = 3  # fewer frames with a person do not tell a view
 _UPRIGHT = 0.8  # trunk's vertical share above which somebody stands or sits: they get into position
 
+_LOW, _HIGH = 5, 98  # percentiles of bones and of steps over the frames: a single frame does not count
+
 _LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+_BODY = ("shoulder", "hip", "knee", "ankle")
 _SIDES: dict[Side, list[int]] = {
     "left": [INDEX[f"left_{limb}"] for limb in _LIMBS],
     "right": [INDEX[f"right_{limb}"] for limb in _LIMBS],
@@ -60,10 +72,14 @@ def assess(
     sharpness: npt.NDArray[np.floating],
     limits: params.Quality,
     *,
+    aspect: float,
     start: int = 0,
     end: int | None = None,
 ) -> Assessment:
-    """Judge frames [start, end) of a video. `luma` and `sharpness` are (T,), as in tables.POSE."""
+    """Judge frames [start, end) of a video, whose width is `aspect` times its height.
+
+    `luma` and `sharpness` are (T,), as in tables.POSE.
+    """
     part = pose.cut(start, len(pose) if end is None else end)
     light = luma[start:end]
     detail = sharpness[start:end]
@@ -77,15 +93,89 @@ def assess(
         visibility = float(part.visibility[found][:, _SIDES[near_side(part)]].mean())
     brightness = float(np.median(light)) if len(light) else nan
     detail_level = float(np.median(detail)) if len(detail) else nan
+    view = view_of(part)
+    arms, body = _misplaced(part, view, aspect, limits)
     checks = {
         NO_PERSON: detected == 0,
         LOST: 0 < detected < limits.min_detected,
         CUT_OFF: in_frame < limits.min_in_frame,
         DARK: brightness < limits.min_luma,
         BLURRED: detail_level < limits.min_sharpness,
+        ARMS_WRONG: arms,
+        BODY_WRONG: body,
     }
     flags = tuple(text for text, wrong in checks.items() if wrong)
-    return Assessment(detected, in_frame, visibility, brightness, detail_level, view_of(part), flags)
+    return Assessment(detected, in_frame, visibility, brightness, detail_level, view, flags)
+
+
+def hides(flags: Sequence[str] | None, error: str) -> str | None:
+    """Return the flag for which nobody can tell `error` (an id of the taxonomy), None where there is none."""
+    hiding = (*_HIDES_ALL, *([ARMS_WRONG] if error in _ON_ARMS else []))
+    return next((flag for flag in flags or () if flag in hiding), None)
+
+
+def _misplaced(pose: Pose, view: View, aspect: float, limits: params.Quality) -> tuple[bool, bool]:
+    """Say whether a person's landmarks cannot be where they are: those of the arms, those of the body.
+
+    Only what the view shows is asked: MediaPipe invents the far leg, and seen from the front both legs.
+    """
+    pose = _lying(pose)
+    if len(pose) < _MIN_FRAMES:
+        return False, False
+    front = view == "front"
+    near: tuple[Side, ...] = ("left", "right") if front else (near_side(pose),)
+    arms = [(f"{s}_{a}", f"{s}_{b}") for s in near for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))]
+    # From the front the trunk points at the camera, and its depth is a guess.
+    rest = [] if front else [(f"{s}_{a}", f"{s}_{b}") for s in near for a, b in itertools.pairwise(_BODY)]
+    joints = [INDEX[f"{s}_{limb}"] for s in near for limb in (_LIMBS[:4] if front else _LIMBS)]
+    hands_up = max(
+        float((pose.xy[:, INDEX[f"{s}_wrist"], 1] < pose.xy[:, INDEX[f"{s}_shoulder"], 1]).mean())
+        for s in _SIDES
+    )
+    line = _between(pose.world, "shoulder")
+    swapped = float((line @ np.median(line, axis=0) < 0).mean())
+    arms_wrong = hands_up > limits.max_hands_up or _shortest(pose, arms) < limits.min_bone
+    body_wrong = (
+        _step(pose, joints, aspect) > limits.max_step
+        or swapped > limits.max_swapped
+        or _shortest(pose, rest) < limits.min_bone
+    )
+    return arms_wrong, body_wrong
+
+
+def _lying(pose: Pose) -> Pose:
+    """Return the frames with a person whose trunk is nearer to level; all with a person where too few are."""
+    found = np.flatnonzero(pose.detected)
+    world = pose.world[found]
+    trunk = _middle(world, "shoulder") - _middle(world, "hip")
+    lying = found[np.abs(trunk[:, 1]) < _UPRIGHT * np.linalg.norm(trunk, axis=1)]
+    at = lying if len(lying) >= _MIN_FRAMES else found
+    return Pose(pose.xy[at], pose.z[at], pose.visibility[at], pose.world[at], pose.detected[at])
+
+
+def _shortest(pose: Pose, bones: Sequence[tuple[str, str]]) -> float:
+    """Return to which share of its usual (median) length in space the worst bone shrinks; 1 without bones.
+
+    Bones do not shrink; MediaPipe's do by a tenth where it sees well.
+    """
+    shares = []
+    for a, b in bones:
+        length = np.linalg.norm(pose.world[:, INDEX[a]] - pose.world[:, INDEX[b]], axis=1)
+        low, usual = np.percentile(length, [_LOW, 50])
+        shares.append(float(low / max(usual, 1e-6)))
+    return min(shares, default=1.0)
+
+
+def _step(pose: Pose, joints: list[int], aspect: float) -> float:
+    """Return how far the fastest joint goes from frame to frame, in trunk lengths of the picture.
+
+    Or in shoulder widths, where these are longer: from the front the trunk is foreshortened.
+    """
+    at = pose.xy * np.array([aspect, 1], dtype=np.float32)
+    trunk = _middle(at, "shoulder") - _middle(at, "hip")
+    unit = max(float(np.median(np.linalg.norm(line, axis=1))) for line in (trunk, _between(at, "shoulder")))
+    steps = np.linalg.norm(np.diff(at[:, joints], axis=0), axis=-1).max(axis=1)
+    return float(np.percentile(steps, _HIGH) / max(unit, 1e-6))
 
 
 def view_of(pose: Pose) -> View:
@@ -110,13 +200,8 @@ def turn(pose: Pose) -> Floats:
     front view; so does the line through both hips. The sine of the turn is the share of that line that
     lies in the picture's plane, taken from MediaPipe's metric landmarks and averaged over both lines.
     """
-    world = pose.world[pose.detected]
-    shoulders = _between(world, "shoulder")
-    hips = _between(world, "hip")
-    trunk = _middle(world, "shoulder") - _middle(world, "hip")
-    lying = np.abs(trunk[:, 1]) < _UPRIGHT * np.linalg.norm(trunk, axis=1)
-    if lying.sum() >= _MIN_FRAMES:
-        shoulders, hips = shoulders[lying], hips[lying]
+    world = _lying(pose).world
+    shoulders, hips = _between(world, "shoulder"), _between(world, "hip")
     share = (_share_in_plane(shoulders) + _share_in_plane(hips)) / 2
     degrees: Floats = np.degrees(np.arcsin(np.clip(share, 0, 1))).astype(np.float32)
     return degrees

@@ -14,8 +14,6 @@ from pushup_data.kinematics import Series, Signals
 from pushup_data.reps import Rep
 from pushup_data.taxonomy import Taxonomy
 
-# With these flags the landmarks of a rep are not worth judging.
-_POSE_FAILED = (quality.NO_PERSON, quality.LOST)
 _TOP_S = 0.3  # the top is looked for up to this long before and after the rep: reps are cut tightly
 _CUT_S = 0.1  # a bottom so near to the first or last frame of a partial rep may be where the video is cut
 _MIN_KNOWN = 0.5  # share of the rep's frames that must have a figure
@@ -52,13 +50,12 @@ def judge(
     `signals` are the whole video's, `flags` the rep's, in the words of quality.py.
     """
     window = _Window(rep, signals, fps)
-    failed = next((flag for flag in flags if flag in _POSE_FAILED), None)
     opinions = []
     for error in taxonomy.errors:
         measure = _RULES.get(error.id)
         if measure is None:
             opinions.append(Opinion(error.id, None, "no rule for this error"))
-        elif failed:
+        elif failed := quality.hides(flags, error.id):
             opinions.append(Opinion(error.id, None, failed))
         elif not error.judged_from(rep.view):
             opinions.append(Opinion(error.id, None, _UNSEEN[rep.view]))

@@ -205,6 +205,24 @@ ASSIGNMENTS = Table(
     ("subject",),
 )
 
+LEFT_OUT = Table(
+    "left_out.csv",
+    "a video in no split: it would tie two of them together",
+    {"video_id": pl.String, "subject": pl.String, "reason": pl.String},
+    ("video_id",),
+)
+
+SIGNATURES = Table(
+    "signatures.parquet",
+    "a rep's pictures, to find the same seconds in several videos",
+    {
+        "rep_id": pl.String,
+        "key": pl.String,  # of what they were made from
+        "pictures": pl.List(pl.UInt8),  # grey values; empty where there are none
+    },
+    ("rep_id",),
+)
+
 REP_REGISTRY = Table(
     "rep_registry.csv",
     "a rep id ever given out, and the bounds it was given for",

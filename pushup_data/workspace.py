@@ -126,6 +126,16 @@ class Workspace:
         return self._at("data", "doubts.parquet")
 
     @property
+    def left_out(self) -> Path:
+        """tables.LEFT_OUT."""
+        return self._at("data", "left_out.csv")
+
+    @property
+    def signatures(self) -> Path:
+        """tables.SIGNATURES."""
+        return self._at("data", "signatures.parquet")
+
+    @property
     def predictions(self) -> Path:
         """tables.PREDICTIONS."""
         return self._at("data", "predictions.parquet")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushup_data import tables
+from pushup_data import quality, tables
 from pushup_data.landmarks import MIRRORED, Pose
 from pushup_data.model import data
 from pushup_data.model.data import CHANNELS, COORDINATES, POINTS
@@ -162,3 +162,17 @@ def test_statistics_are_an_embedding_of_what_moves():
     assert np.isnan(found[2]).all()
     assert np.abs(found[0] - found[1]).max() > 0.1
     assert len(POINTS) * 2 == COORDINATES
+
+
+def test_what_the_landmarks_do_not_show_is_not_learnt():
+    errors = ["hips_sagging", "shallow_depth"]
+    flags = [[], [quality.DARK], [quality.ARMS_WRONG], [quality.BODY_WRONG], [quality.LOST]]
+    reps = tables.REPS.frame([{"rep_id": str(i), "flags": f} for i, f in enumerate(flags)])
+    y = data.told(np.ones((5, 2), dtype=np.float32), reps, errors)
+    assert np.isfinite(y).tolist() == [
+        [True, True],
+        [True, True],
+        [True, False],
+        [False, False],
+        [False, False],
+    ]

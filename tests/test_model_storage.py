@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from pushup_data import tables
 from pushup_data.errors import BadInputError
 from pushup_data.model import predictor, storage
 from pushup_data.model.data import CHANNELS
@@ -127,14 +128,18 @@ def test_nobody_seen_and_nobody_there(tmp_path, card, network):
     assert model.predict(x[:0])[0].shape == (0, 7)
 
 
+def seen_from(*views):
+    return tables.REPS.frame([{"rep_id": str(i), "view": v, "flags": []} for i, v in enumerate(views)])
+
+
 def test_a_view_that_cannot_show_an_error_gets_no_probability(tmp_path, card, network, default_taxonomy):
     storage.save(tmp_path, card, network)
     model = predictor.load(tmp_path)
-    found, _ = model.judge(some(4), ["side", "oblique", "front", "unknown"], default_taxonomy)
+    found, _ = model.judge(some(4), seen_from("side", "oblique", "front", "unknown"), default_taxonomy)
     known = np.isfinite(found)
     for e, error in enumerate(default_taxonomy.errors[:6]):
         assert known[:, e].tolist() == [error.judged_from(v) for v in ("side", "oblique", "front", "unknown")]
     fewer = default_taxonomy.model_copy(update={"errors": default_taxonomy.errors[::-1][1:3]})
-    turned, _ = model.judge(some(4), ["oblique"] * 4, fewer)
-    wide, _ = model.judge(some(4), ["oblique"] * 4, default_taxonomy)
+    turned, _ = model.judge(some(4), seen_from(*["oblique"] * 4), fewer)
+    wide, _ = model.judge(some(4), seen_from(*["oblique"] * 4), default_taxonomy)
     np.testing.assert_array_equal(turned, wide[:, [5, 4]])

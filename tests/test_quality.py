@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushup_data import quality
@@ -16,7 +16,14 @@ def figure(view="side", near_side="left", **more) -> Pose:
 
 def assess(pose, limits, luma=120.0, sharpness=300.0, **more):
     light = np.full(len(pose), luma)
-    return quality.assess(pose, light, np.full(len(pose), sharpness), limits.quality, **more)
+    return quality.assess(
+        pose,
+        light,
+        np.full(len(pose), sharpness),
+        limits.quality,
+        aspect=figures.WIDTH / figures.HEIGHT,
+        **more,
+    )
 
 
 @pytest.mark.parametrize("view", ["side", "oblique", "front"])
@@ -97,11 +104,12 @@ def test_a_part_is_judged_by_its_own_frames(default_params):
     pose = figure(dropouts=[(0, 10)])
     light = np.where(np.arange(len(pose)) < 10, 20.0, 120.0)
     sharp = np.full(len(pose), 300.0)
-    bad = quality.assess(pose, light, sharp, default_params.quality, start=0, end=10)
-    good = quality.assess(pose, light, sharp, default_params.quality, start=10)
+    bad = quality.assess(pose, light, sharp, default_params.quality, aspect=1.0, start=0, end=10)
+    good = quality.assess(pose, light, sharp, default_params.quality, aspect=1.0, start=10)
     assert set(bad.flags) == {quality.NO_PERSON, quality.DARK}
     assert good.flags == ()
-    assert quality.assess(pose, light, sharp, default_params.quality, start=5, end=5).view == "unknown"
+    none = quality.assess(pose, light, sharp, default_params.quality, aspect=1.0, start=5, end=5)
+    assert none.view == "unknown"
 
 
 @given(seed=st.integers(0, 1000), view=st.sampled_from(["side", "oblique", "front"]))
@@ -118,3 +126,65 @@ def test_a_mirrored_video_has_the_same_view_and_the_other_side(seed, view):
     assert quality.view_of(mirrored) == quality.view_of(pose)
     if view != "front":
         assert quality.near_side(mirrored) != quality.near_side(pose)
+
+
+def misplaced(pose, change, frames, limits):
+    """Flags after `change(xy, world)` on some frames of a copy."""
+    xy, world = pose.xy.copy(), pose.world.copy()
+    change(xy[frames], world[frames])
+    return assess(Pose(xy, pose.z, pose.visibility, world, pose.detected), limits).flags
+
+
+def raise_a_hand(xy, world):
+    xy[:, INDEX["right_wrist"], 1] = xy[:, INDEX["right_shoulder"], 1] - 0.02
+
+
+def shrink_the_forearm(xy, world):
+    world[:, INDEX["left_wrist"]] = world[:, INDEX["left_elbow"]] + np.float32([0.05, 0, 0])
+
+
+def shrink_the_thigh(xy, world):
+    world[:, INDEX["left_knee"]] = world[:, INDEX["left_hip"]] + np.float32([0.05, 0, 0])
+
+
+def swap_sides(xy, world):
+    world[:] = world[:, MIRRORED]
+
+
+def jump(xy, world):
+    xy[::2, INDEX["left_ankle"]] += np.float32(0.3)
+
+
+@pytest.mark.parametrize(
+    ("change", "flag"),
+    [
+        (raise_a_hand, quality.ARMS_WRONG),
+        (shrink_the_forearm, quality.ARMS_WRONG),
+        (shrink_the_thigh, quality.BODY_WRONG),
+        (swap_sides, quality.BODY_WRONG),
+        (jump, quality.BODY_WRONG),
+    ],
+)
+def test_landmarks_that_cannot_be_right_are_flagged(default_params, change, flag):
+    pose = figure()
+    assert misplaced(pose, change, slice(8, 20), default_params) == (flag,)
+    if change is not jump:
+        assert misplaced(pose, change, slice(8, 9), default_params) == ()  # one bad frame does not count
+
+
+@given(
+    view=st.sampled_from(["side", "oblique", "front"]),
+    tempo_s=st.floats(0.6, 4),
+    seed=st.integers(0, 100),
+)
+@settings(deadline=None, max_examples=25)
+def test_good_landmarks_are_not_flagged_however_fast_the_rep(default_params, view, tempo_s, seed):
+    pose = figure(view, tempo_s=tempo_s, noise=0.002, seed=seed)
+    assert not {quality.ARMS_WRONG, quality.BODY_WRONG} & set(assess(pose, default_params).flags)
+
+
+def test_wrong_arms_hide_what_is_measured_on_arms_only(default_taxonomy):
+    hidden = {e for e in default_taxonomy.ids if quality.hides([quality.ARMS_WRONG], e)}
+    assert hidden == {"shallow_depth", "incomplete_lockout", "elbows_flared", "asymmetric"}
+    assert all(quality.hides([quality.DARK, quality.BODY_WRONG], e) for e in default_taxonomy.ids)
+    assert not any(quality.hides([quality.DARK], e) for e in default_taxonomy.ids)

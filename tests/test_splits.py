@@ -23,6 +23,14 @@ def data(people):
     return tables.REPS.frame(reps), tables.RULES.frame(rules)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _few_random_splits():
+    """A thousand are drawn where their number matters; property tests call too often for that."""
+    kept, splits.RANDOM_SPLITS = splits.RANDOM_SPLITS, 100
+    yield
+    splits.RANDOM_SPLITS = kept
+
+
 people = st.dictionaries(
     st.text("abcdefgh", min_size=1, max_size=3),
     st.tuples(
@@ -136,3 +144,127 @@ def test_a_split_that_is_none_is_refused():
     wrong = tables.ASSIGNMENTS.frame([{"subject": "ann", "split": "tset", "reason": ""}])
     with pytest.raises(BadInputError, match="ann is in 'tset'"):
         splits.assign(wrong, *data({"ann": (1, "side", 0.1)}), SHARES, 0)
+
+
+def linked(people, pairs):
+    """Links between the videos of pairs of subjects."""
+    return [(f"v{a}", f"v{b}") for a, b in pairs if people[a][0] and people[b][0]]
+
+
+@st.composite
+def crowds(draw):
+    some = draw(people)
+    names = sorted(some)
+    pairs = (
+        draw(st.lists(st.tuples(st.sampled_from(names), st.sampled_from(names)), max_size=6)) if names else []
+    )
+    return some, linked(some, [(a, b) for a, b in pairs if a != b])
+
+
+@given(crowds(), crowds(), st.integers(0, 5))
+@settings(deadline=None, max_examples=60)
+def test_the_same_seconds_are_never_on_two_sides_and_nobody_moves(first, second, seed):
+    old = splits.assign(NONE, *data(first[0]), SHARES, seed, links=first[1])
+    both, links = first[0] | second[0], first[1] + second[1]
+    reps, rules = data(both)
+    new = splits.assign(old, reps, rules, SHARES, seed, links=links)
+    left = splits.left_out(new, reps, links)
+    found = splits.summary(new, reps, rules, links=links, left=left)
+    assert new.filter(pl.col("subject").is_in(old["subject"].to_list())).equals(old)
+    assert found["near_duplicates_across"] == found["shared_subjects"] == 0
+    assert found["reps_without_split"] == reps["video_id"].is_in(left["video_id"].to_list()).sum()
+    touched = {video for link in links for video in link}
+    by_subject = dict(reps.select("video_id", "subject").iter_rows())
+    without = set(reps["subject"]) - set(new["subject"])
+    assert all(v in touched or by_subject[v] in without for v in left["video_id"])  # nothing else is left out
+
+
+@given(crowds(), st.integers(0, 3))
+@settings(deadline=None, max_examples=40)
+def test_folds_hold_every_subject_once_and_copies_together(crowd, seed):
+    reps, rules = data(crowd[0])
+    fold = splits.folds(reps, rules, crowd[1], count=3, seed=seed)
+    assert set(fold) == set(reps["subject"])
+    assert all(fold[a[1:]] == fold[b[1:]] for a, b in crowd[1])
+    assert splits.folds(reps.reverse(), rules.reverse(), crowd[1][::-1], count=3, seed=seed) == fold
+
+
+def test_a_copy_follows_its_original_and_a_bridge_is_left_out_aloud():
+    crowd = {
+        "ann": (3, "side", 0.1),
+        "bob": (3, "side", 0.1),
+        "cleo": (2, "side", 0.1),
+        "dan": (2, "side", 0.1),
+    }
+    old = tables.ASSIGNMENTS.frame(
+        [{"subject": "ann", "split": "test"}, {"subject": "bob", "split": "train"}]
+    )
+    links = [("vann", "vcleo"), ("vann", "vdan"), ("vbob", "vdan")]
+    reps, rules = data(crowd)
+    # Copies of one are one group: cleo repeats ann, but is not tied to dan by that.
+    made = splits.assign(old, reps, rules, SHARES, 0, links=links)
+    assert dict(made.select("subject", "split").iter_rows()) == {
+        "ann": "test",
+        "bob": "train",
+        "cleo": "test",
+    }
+    left = splits.left_out(made, reps, links)
+    assert left.select("video_id", "reason").rows() == [
+        ("vdan", "its subject shows the same seconds as ann (test) and bob (train)")
+    ]
+    assert not {r for r in splits.of_reps(reps, made, left) if r.startswith("dan")}
+
+
+def test_old_subjects_with_the_same_seconds_on_two_sides_lose_those_videos():
+    reps, rules = data({"ann": (3, "side", 0.1), "bob": (3, "side", 0.1)})
+    old = tables.ASSIGNMENTS.frame(
+        [{"subject": "ann", "split": "test"}, {"subject": "bob", "split": "train"}]
+    )
+    assert splits.assign(old, reps, rules, SHARES, 0, links=[("vann", "vbob")]).equals(old)
+    assert set(splits.left_out(old, reps, [("vann", "vbob")])["video_id"]) == {"vann", "vbob"}
+    assert splits.summary(old, reps, rules, links=[("vann", "vbob")])["near_duplicates_across"] == 1
+
+
+def mixed(seed, count=30):
+    rng = np.random.default_rng(seed)
+    return {
+        f"p{i:02}": (int(rng.integers(1, 9)), ["side", "front"][rng.integers(2)], float(rng.random() < 0.25))
+        for i in range(count)
+    }
+
+
+def gap_of(fold, reps, rules):
+    placed = reps.with_columns(
+        split=pl.col("subject").replace_strict(fold, return_dtype=pl.Int64).cast(pl.String)
+    )
+    return splits.gaps(placed, rules)["hips_sagging"]
+
+
+def test_folds_are_nearly_as_even_as_scikit_learns_where_both_apply():
+    """One error, nobody frozen. StratifiedGroupKFold balances this alone, ours also views, reps and people.
+
+    Measured: mean gap 0.15 against 0.10, where 2.0 and 0.7 % of random splits do better.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    ours, theirs = [], []
+    for seed in range(6):
+        reps, rules = data(mixed(seed))
+        y = rules.sort("rep_id")["probability"].to_numpy()
+        groups = reps.sort("rep_id")["subject"].to_list()
+        cut = StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(y, y, groups)
+        other = {groups[i]: k for k, (_, test) in enumerate(cut) for i in test}
+        ours.append(gap_of(splits.folds(reps, rules, seed=seed), reps, rules))
+        theirs.append(gap_of(other, reps, rules))
+    assert np.mean([g["gap"] for g in ours]) <= np.mean([g["gap"] for g in theirs]) * 1.8
+    assert np.mean([g["percentile"] for g in ours]) < 5
+
+
+def test_too_few_people_are_cross_validated():
+    reps, rules = data({f"p{i}": (3, "side", 0.2) for i in range(6)})
+    made = splits.assign(NONE, reps, rules, SHARES, 0)
+    found = splits.summary(made, reps, rules)
+    assert found["cross_validation"]["subjects"] == [2, 1, 1, 1, 1]
+    assert any("cross-validate" in w for w in found["warnings"])
+    many = data({f"p{i}": (3, "side", 0.2) for i in range(40)})
+    assert splits.summary(splits.assign(NONE, *many, SHARES, 0), *many)["cross_validation"] is None

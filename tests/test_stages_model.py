@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pushup_data import ledger, params, splits, tables
-from pushup_data.errors import MissingInputError
+from pushup_data.errors import LabelsAtRiskError, MissingInputError
 from pushup_data.labelstudio import backend, push
 from pushup_data.model import predictor
 from pushup_data.stages import evaluate, labels, predict, select, split, train
@@ -435,3 +435,19 @@ def test_the_backend_says_of_a_task_what_push_puts_there(rounds, default_taxonom
     hidden = tables.read(tables.VIDEOS, workspace.videos).with_columns(consent=pl.lit("no"))
     tables.write(tables.VIDEOS, hidden, workspace.videos)
     assert ask() == [[]] * 6
+
+
+def test_labels_without_a_place_stop_the_split_until_told(rounds):
+    workspace, _, _ = rounds
+    split.run(workspace, settings())
+    placed = workspace.assignments.read_text()
+    workspace.assignments.unlink()
+    with pytest.raises(LabelsAtRiskError, match=r"git checkout data/assignments.csv.*--place-anew"):
+        split.run(workspace, settings())
+    assert not workspace.assignments.exists()
+    # A row cut off is a loss as well.
+    workspace.assignments.write_text("\n".join(placed.splitlines()[:-1]) + "\n")
+    with pytest.raises(LabelsAtRiskError, match="1 subjects with labels have no row"):
+        split.run(workspace, settings())
+    split.run(workspace, settings(), place_anew=True)
+    assert workspace.assignments.read_text().count("\n") == placed.count("\n")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 from tqdm import tqdm
 
+from pushup_data import quality
 from pushup_data.landmarks import INDEX, Pose
 
 Floats = npt.NDArray[np.float32]
@@ -151,6 +152,19 @@ def opinions(table: pl.DataFrame, rep_ids: Sequence[str], errors: Sequence[str])
     said = {(r, e): p for r, e, p in table.select("rep_id", "error", "probability").iter_rows()}
     rows = [[said.get((rep_id, error)) for error in errors] for rep_id in rep_ids]
     return np.array(rows, dtype=np.float64).reshape(len(rep_ids), len(errors))
+
+
+def told(y: Floats, reps: pl.DataFrame, errors: Sequence[str]) -> Floats:
+    """Return targets() with NaN where a flag of the rep (tables.REPS, in y's order) hides the error.
+
+    What the landmarks do not show cannot be learnt from them, however sure the people are who saw the video.
+    """
+    hidden = [
+        [quality.hides(flags, error) is not None for error in errors] for flags in reps["flags"].to_list()
+    ]
+    masked = y.copy()
+    masked[np.array(hidden, dtype=bool).reshape(y.shape)] = np.nan
+    return masked
 
 
 def seen(x: Floats) -> Bools:

@@ -1,12 +1,13 @@
 """Use of a trained model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 
+from pushup_data import quality
 from pushup_data.model import storage
 from pushup_data.model.data import Floats, seen
 from pushup_data.model.network import CnnLstm
@@ -53,16 +54,23 @@ class Model:
         probabilities[:, [h.threshold is None for h in self.card.heads]] = np.nan
         return probabilities, embeddings
 
-    def judge(self, sequences: Floats, views: Sequence[str], taxonomy: Taxonomy) -> tuple[Floats, Floats]:
-        """Return predict() with the taxonomy's errors as columns, NaN where a rep's view cannot show one.
+    def judge(self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> tuple[Floats, Floats]:
+        """Return predict() with the taxonomy's errors as columns.
 
-        `views` (N,) are tables.REPS' view. An error that the model was not made for is NaN throughout.
+        `reps` is tables.REPS in the sequences' order. NaN where a rep's view cannot show an error or a flag
+        hides it, and throughout for an error that the model was not made for.
         """
         found, embeddings = self.predict(sequences)
         probabilities = np.full((len(found), len(taxonomy.errors)), np.nan, dtype=np.float32)
         for e, error in enumerate(taxonomy.errors):
             if error.id in self.errors:
-                shown = np.array([error.judged_from(view) for view in views], dtype=bool)
+                shown = np.array(
+                    [
+                        error.judged_from(view) and not quality.hides(flags, error.id)
+                        for view, flags in reps.select("view", "flags").iter_rows()
+                    ],
+                    dtype=bool,
+                )
                 column = found[:, self.errors.index(error.id)]
                 probabilities[:, e] = np.where(shown, column, np.nan)
         return probabilities, embeddings

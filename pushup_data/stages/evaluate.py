@@ -69,7 +69,11 @@ def _judged(workspace: Workspace, known: Taxonomy, models: dict[str, Model], spl
     reps = tables.read(tables.REPS, workspace.reps)
     videos = tables.read(tables.VIDEOS, workspace.videos)
     rules = tables.read(tables.RULES, workspace.rules)
-    placed = splits.of_reps(reps, tables.read(tables.ASSIGNMENTS, workspace.assignments))
+    placed = splits.of_reps(
+        reps,
+        tables.read(tables.ASSIGNMENTS, workspace.assignments),
+        tables.read(tables.LEFT_OUT, workspace.left_out, default_empty=True),
+    )
     usable = set(labels.filter("usable")["rep_id"])
     here = [r for r in reps["rep_id"] if placed.get(r) == split and r in usable]
     reps = reps.filter(pl.col("rep_id").is_in(here))
@@ -79,7 +83,7 @@ def _judged(workspace: Workspace, known: Taxonomy, models: dict[str, Model], spl
         x = data.sequences(
             reps, videos, lambda v: landmarks.read(workspace.pose(v)), model.steps, label=split
         )
-        probability, _ = model.judge(x, reps["view"].to_list(), known)
+        probability, _ = model.judge(x, reps, known)
         threshold = np.array([model.thresholds.get(error, np.nan) for error in known.ids])
         scores[name] = Scores(probability.astype(np.float64), threshold)
     truth = data.targets(labels, here, known.ids).astype(np.float64)

@@ -51,7 +51,8 @@ def run(workspace: Workspace, settings: Params) -> None:
             _write_note(outcome.job, {"reason": outcome.error.reason, "detail": str(outcome.error)})
 
     now = {video_id: _note(job) or {} for video_id, job in work.items()}
-    rows = [_quality(workspace, settings, video_id, note) for video_id, note in now.items()]
+    aspects = {v: w / h for v, w, h in videos.select("video_id", "width", "height").iter_rows()}
+    rows = [_quality(workspace, settings, v, note, aspects[v]) for v, note in now.items()]
     tables.write(tables.QUALITY, tables.QUALITY.frame(rows), workspace.quality)
     _report(work, rows, now, kept=sum(note is not None for note in notes.values()))
 
@@ -108,12 +109,16 @@ def _note_path(target: Path) -> Path:
     return target.with_suffix(".json")
 
 
-def _quality(workspace: Workspace, settings: Params, video_id: str, note: Note) -> Note:
+def _quality(workspace: Workspace, settings: Params, video_id: str, note: Note, aspect: float) -> Note:
     if "reason" in note:
         return {"video_id": video_id, "detected": 0.0, "view": "unknown", "flags": [quality.FAILED]}
     table = tables.read(tables.POSE, workspace.pose(video_id))
     found = quality.assess(
-        landmarks.from_table(table), table["luma"].to_numpy(), table["sharpness"].to_numpy(), settings.quality
+        landmarks.from_table(table),
+        table["luma"].to_numpy(),
+        table["sharpness"].to_numpy(),
+        settings.quality,
+        aspect=aspect,
     )
     measured = asdict(found).items()  # NaN: there was nothing to measure
     row = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in measured}

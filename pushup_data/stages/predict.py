@@ -57,7 +57,7 @@ def judge(workspace: Workspace, reps: pl.DataFrame, known: Taxonomy) -> Opinions
     x = data.sequences(reps, videos, lambda v: landmarks.read(workspace.pose(v)), steps)
     opinions = None
     if model:
-        opinions, embeddings = model.judge(x, reps["view"].to_list(), known)
+        opinions, embeddings = model.judge(x, reps, known)
     else:
         embeddings = data.statistics(x)
     table = predictions.combine(

@@ -130,11 +130,14 @@ def of_video(
     found = reps.in_signals(signals, pose, fps, params.reps)
     found = reps.apply_boundaries(found, boundaries, signals, pose)
     ids, new = reps.name(video_id, found, registry)
+    aspect = video["width"] / video["height"]
     luma, sharpness = table["luma"].to_numpy(), table["sharpness"].to_numpy()
     context = round(params.reps.context_s * fps)
     rows, opinions = [], []
     for number, (rep_id, rep) in enumerate(zip(ids, found, strict=True), start=1):
-        seen = quality.assess(pose, luma, sharpness, params.quality, start=rep.start, end=rep.end)
+        seen = quality.assess(
+            pose, luma, sharpness, params.quality, aspect=aspect, start=rep.start, end=rep.end
+        )
         flags = [*seen.flags, *(f for f in video_flags if f in _WHOLE_VIDEO)]
         start, end = max(rep.start - context, 0), min(rep.end + context, frames)
         rows.append(

@@ -13,6 +13,8 @@ def run(workspace: Workspace, params: Params) -> None:
     reps = tables.read(tables.REPS, workspace.reps)
     videos = tables.read(tables.VIDEOS, workspace.videos)
     withheld = videos.filter(pl.col("consent") == "no")["video_id"].to_list()
+    # A video in no split serves nobody: no minute of an annotator's for it.
+    withheld += tables.read(tables.LEFT_OUT, workspace.left_out, default_empty=True)["video_id"].to_list()
     seen = acquisition.history(ledger.read(workspace.annotations), reps)
     labels = tables.read(tables.LABELS, workspace.labels)
     doubts = tables.read(tables.DOUBTS, workspace.doubts)

@@ -53,8 +53,12 @@ def _labelled(
     """Return one split's reps with at least one known label. Test is never asked for here."""
     reps = tables.read(tables.REPS, workspace.reps)
     videos = tables.read(tables.VIDEOS, workspace.videos)
-    placed = splits.of_reps(reps, tables.read(tables.ASSIGNMENTS, workspace.assignments))
-    y = data.targets(labels, reps["rep_id"].to_list(), known.ids)
+    placed = splits.of_reps(
+        reps,
+        tables.read(tables.ASSIGNMENTS, workspace.assignments),
+        tables.read(tables.LEFT_OUT, workspace.left_out, default_empty=True),
+    )
+    y = data.told(data.targets(labels, reps["rep_id"].to_list(), known.ids), reps, known.ids)
     wanted = np.isfinite(y).any(axis=1) & np.array(
         [placed.get(r) == split for r in reps["rep_id"]], dtype=bool
     )
