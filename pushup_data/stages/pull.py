@@ -31,23 +31,20 @@ def run(workspace: Workspace, params: Params, *, new_project: bool = False) -> N
         known = ledger.latest(ledger.read(workspace.annotations))
         project = client.project(title)
         entries: list[ledger.Entry] = []
-        present: set[int] = set()
         if project is None:
             _give_up(state, known, access, title, accepted=new_project)
         else:
-            found = pull.listing(client, int(project["id"]))
-            entries = pull.news(client, int(project["id"]), found, known, taxa)
-            present = set(found.tasks)
+            entries = pull.news(client, int(project["id"]), known, taxa)
         ledger.append(workspace.annotations, entries)
         workspace.annotations.mkdir(parents=True, exist_ok=True)
-        lacking = _lacking(workspace, access, present)
+        lacking = _lacking(workspace, client, project)
         state |= {"server": access.identity, "title": title, "lacking": lacking or state["lacking"]}
         files.write_json(workspace.server, state)
         if not workspace.boundaries.exists():
             from pushup_data import tables  # loads polars, which no other part of a pull needs
 
             tables.write(tables.BOUNDARIES, tables.BOUNDARIES.empty(), workspace.boundaries)
-    standing = ledger.standing(ledger.read(workspace.annotations))
+    standing = ledger.standing([*known.values(), *entries])
     lost = "; tasks that were pushed are gone and will be put back" if lacking else ""
     click.echo(f"pull: {len(entries)} new entries, {len(standing)} annotations in the ledger{lost}")
 
@@ -80,7 +77,7 @@ def _give_up(
     state["given_up"] = sorted({*state["given_up"], *lost})
 
 
-def _lacking(workspace: Workspace, access: Access, present: set[int]) -> str:
+def _lacking(workspace: Workspace, client: Client, project: State | None) -> str:
     """Return a digest of the last push where its tasks are no longer there, else nothing.
 
     Push depends on server.json, which holds this digest: a wiped project is filled again. The receipt is
@@ -90,6 +87,8 @@ def _lacking(workspace: Workspace, access: Access, present: set[int]) -> str:
         return ""
     text = workspace.receipt.read_text(encoding="utf-8")
     receipt = json.loads(text)
-    if receipt["server"] == access.identity and set(receipt["tasks"].values()) <= present:
+    tasks = set(receipt["tasks"].values())
+    same = receipt["server"] == client.access.identity
+    if not tasks or (same and project is not None and client.there(int(project["id"]), tasks)):
         return ""
-    return hashlib.sha256(text.encode()).hexdigest()[:12] if receipt["tasks"] else ""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
