@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -28,6 +30,16 @@ from tests import labelling
 MODES = ("dropped before", "dropped after", "answered 500", "timed out")  # before, after the server's work
 TOUCHED = 8  # reps that get annotations; the others are put into another order again and again
 _TIMEOUT_S = 1.5
+
+_CHILD = """
+import importlib, pathlib, sys
+from label_studio_sdk import label_interface
+from pushup_data import params, workspace
+stage = importlib.import_module(sys.argv[1])
+print("ready", flush=True)
+input()
+stage.run(workspace.Workspace(pathlib.Path(sys.argv[2])), params.Params.model_validate_json(sys.argv[3]))
+"""
 
 Stage = Callable[[Workspace, Params], None]
 
@@ -99,16 +111,20 @@ def server_killed(stage: Stage, bench: Bench, seconds: float) -> None:
 
 def client_killed(stage: Stage, bench: Bench, seconds: float) -> None:
     """End the stage's own process the hard way."""
-    child = _fork(stage, bench)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    with _ready(stage, bench) as process:
+        _go(process)
+        time.sleep(seconds)
+        process.kill()
 
 
 def at_once(stage: Stage, bench: Bench) -> None:
     """Run the stage in two processes at the same time."""
-    for child in [_fork(stage, bench), _fork(stage, bench)]:
-        assert os.waitpid(child, 0)[1] == 0
+    both = [_ready(stage, bench), _ready(stage, bench)]
+    for process in both:
+        _go(process)
+    for process in both:
+        process.communicate()
+        assert process.returncode == 0
 
 
 def failing(stage: Stage, bench: Bench, mode: str, share: float = 0.5) -> None:
@@ -171,13 +187,17 @@ def proxy(target: str, mode: str, share: float, chance: random.Random) -> Iterat
         listener.server_close()
 
 
-def _fork(stage: Stage, bench: Bench) -> int:
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            stage(bench.workspace, bench.params)
-            code = 0
-        finally:
-            os._exit(code)
-    return child
+def _ready(stage: Stage, bench: Bench) -> subprocess.Popen[str]:
+    """Have a process ready that runs the stage once it is sent a line; not by a fork, which polars does not survive."""
+    settings = bench.params.model_dump_json()
+    command = [sys.executable, "-c", _CHILD, stage.__module__, str(bench.workspace.root), settings]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def _go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()

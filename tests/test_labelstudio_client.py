@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from pushup_data.labelstudio import client, pull
 def test_runs_hold_exactly_the_numbers(numbers):
     runs = client._runs(numbers)
     assert [n for a, b in runs for n in range(a, b + 1)] == sorted(numbers)
-    assert all(b + 1 < c for (_, b), (c, _) in zip(runs, runs[1:], strict=False))
+    assert all(b + 1 < c for (_, b), (c, _) in pairwise(runs))
 
 
 def test_changes_are_asked_for_from_before_the_newest_on():
