@@ -188,7 +188,7 @@ def proxy(target: str, mode: str, share: float, chance: random.Random) -> Iterat
 
 
 def _ready(stage: Stage, bench: Bench) -> subprocess.Popen[str]:
-    """Have a process ready that runs the stage once it is sent a line; not by a fork, which polars breaks in."""
+    """Have a process ready to run the stage once it is sent a line; no fork, which breaks polars."""
     settings = bench.params.model_dump_json()
     command = [sys.executable, "-c", _CHILD, stage.__module__, str(bench.workspace.root), settings]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
