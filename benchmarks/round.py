@@ -29,7 +29,7 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
-from pushup_data import demo, params, pose, scaffold, video, workers
+from pushup_data import demo, ledger, params, pose, scaffold, taxonomy, video, workers
 from pushup_data.labelstudio import pull, server
 from pushup_data.labelstudio.client import Client
 from pushup_data.params import Params
@@ -230,7 +230,8 @@ def ask(workspace: Workspace) -> None:
     settings = params.load(workspace.params).labelstudio
     with Client(server.access(workspace, settings)) as client:
         project = client.project(settings.title)
-        pull.listing(client, project["id"] if project else 0)
+        known = ledger.latest(ledger.read(workspace.annotations))
+        pull.news(client, project["id"] if project else 0, known, taxonomy.load(workspace.taxonomy))
 
 
 def bench_noop(work: Path, settings: Params, options: argparse.Namespace) -> bool:

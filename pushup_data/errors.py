@@ -5,6 +5,7 @@
     │   └── BadVideoError    one video; it goes to quarantine, the run goes on
     ├── MissingInputError    something that an earlier step makes is not there
     ├── ServerError          Label Studio or MongoDB does not answer as it should
+    │   └── UnansweredError  a request may or may not have been carried out
     └── LabelsAtRiskError    going on could lose or misplace a label; nothing was changed
 
 Every message is one line: what was wrong, where, and what to do about it.
@@ -40,6 +41,10 @@ class MissingInputError(PushupDataError):
 
 class ServerError(PushupDataError):
     """A server is down, refuses the token, or answers nonsense."""
+
+
+class UnansweredError(ServerError):
+    """The answer to a request got lost: what it asked for is done or not, and must be looked up."""
 
 
 class LabelsAtRiskError(PushupDataError):

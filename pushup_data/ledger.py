@@ -73,6 +73,8 @@ def append(directory: Path, entries: Sequence[Entry]) -> Path | None:
     if not entries:
         return None
     directory.mkdir(parents=True, exist_ok=True)
+    for left in directory.glob(".*.jsonl.tmp"):  # by a process that was killed; pull holds a lock
+        left.unlink()
     text = "".join(entry.model_dump_json() + "\n" for entry in entries)
     numbers = [int(p.name.split("-")[0]) for p in directory.glob("*.jsonl")]
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -46,6 +46,12 @@ def test_files_are_never_overwritten_and_read_in_order(tmp_path):
     assert len(list(tmp_path.iterdir())) == 12
 
 
+def test_what_a_killed_process_left_goes(tmp_path):
+    (tmp_path / ".000001-abc.jsonl.tmp").write_text("{")
+    ledger.append(tmp_path, [entry(1)])
+    assert [p.suffix for p in tmp_path.iterdir()] == [".jsonl"]
+
+
 def test_the_newest_version_stands_and_deleted_ones_do_not(tmp_path):
     old, new = entry(1), entry(1, answer={"hips_sagging": "absent"})
     entries = [old, entry(2), entry(3, event="skip"), new, entry(2, event="deleted")]

@@ -20,7 +20,7 @@ OF_PROJECT = 1  # `maximum_annotations` of the project
 
 def fresh(task: int) -> Json:
     """Return a new task as the server would list it."""
-    return {"id": task, "overlap": OF_PROJECT, "total_annotations": 0, "drafts": [], "data": None}
+    return {"id": task, "overlap": OF_PROJECT, "total_annotations": 0, "draft_exists": False, "data": None}
 
 
 def ask(client: Client, tasks: Sequence[tuple[Json, Json]], shown: Callable[[Json], Json]) -> None:
@@ -48,7 +48,7 @@ def _turn_blind(client: Client, wanted: Json, there: Json, shown: Callable[[Json
     The ledger keeps what those before were shown. The task's data come last: a push that is killed in between
     does it again.
     """
-    if there["drafts"] or there["total_annotations"] != wanted["opinions"] - 1:
+    if there["draft_exists"] or there["total_annotations"] != wanted["opinions"] - 1:
         return False
     blind = {k: wanted["predictions"][0][k] for k in ("result", "score")}
     for prediction in client.task(there["id"])["predictions"]:

@@ -1,75 +1,86 @@
 """From Label Studio to the ledger: what is new since the last pull, skips and deletions included."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pushup_data.errors import LabelsAtRiskError
 from pushup_data.labelstudio import config
 from pushup_data.labelstudio.client import Client
-from pushup_data.ledger import SIMULATED_DOMAIN, Entry
+from pushup_data.ledger import SIMULATED_DOMAIN, Entry, Key
 from pushup_data.taxonomy import Taxonomy
 
 Json = dict[str, Any]
 
+# The listing filters nested fields by the same names: these are of annotations and predictions, too.
+_CONTENT = (
+    "id,data,annotations,predictions,created_at,updated_at,result,completed_by,was_cancelled,lead_time"
+    ",parent_prediction"
+)
+_WINDOW = timedelta(minutes=15)  # a change may be written later than the time that it bears
 _FEW = 5  # so many annotations may vanish at once without a question
 
 
-@dataclass(frozen=True)
-class Listing:
-    """A project's annotations without their content."""
-
-    tasks: dict[int, dict[int, str]]  # task id to annotation id to when it last changed
-
-    @property
-    def annotations(self) -> set[int]:
-        """The ids of all annotations."""
-        return {number for held in self.tasks.values() for number in held}
-
-
-def listing(client: Client, project: int) -> Listing:
-    """Ask which annotations there are and when each changed; one request per 500 tasks."""
-    tasks = client.tasks(project, "id,annotations,updated_at")  # the last is of the annotations, too
-    return Listing({t["id"]: {a["id"]: a["updated_at"] for a in t["annotations"]} for t in tasks})
-
-
-def news(
-    client: Client,
-    project: int,
-    found: Listing,
-    known: Mapping[tuple[str, int, int], Entry],
-    taxonomy: Taxonomy,
-) -> list[Entry]:
+def news(client: Client, project: int, known: Mapping[Key, Entry], taxonomy: Taxonomy) -> list[Entry]:
     """Return what the ledger lacks: new and changed annotations and skips, and tombstones of deleted ones.
 
-    `known` is ledger.latest(). Raises LabelsAtRiskError where most annotations are gone at once.
+    `known` is ledger.latest(). Asks about the tasks that changed since the newest annotation in the ledger,
+    and about all where that cannot be everything. Raises LabelsAtRiskError where most annotations are gone.
     """
     server = client.access.identity
-    live = {
-        entry.annotation: entry
-        for (of_server, of_project, _), entry in known.items()
-        if (of_server, of_project) == (server, project) and entry.event != "deleted"
-    }
-    gone = [entry for number, entry in live.items() if number not in found.annotations]
-    if len(gone) > _FEW and 2 * len(gone) > len(live):
-        raise LabelsAtRiskError(
-            f"{len(gone)} of {len(live)} annotations are gone from project {project} at {client.access.url}; "
-            f"restore them there, or run `pushup-data pull --new-project` to keep their labels and begin anew"
-        )
-    entries = [entry.model_copy(update={"event": "deleted"}) for entry in gone]
-    for task, held in found.tasks.items():
-        if all(n in live and live[n].updated_at == when for n, when in held.items()):
-            continue
-        full = client.task(task)
-        for annotation in full["annotations"]:
+    of_project = [e for e in known.values() if (e.server, e.project) == (server, project)]
+    live = {entry.annotation: entry for entry in of_project if entry.event != "deleted"}
+    since = _since([entry.updated_at for entry in of_project])
+    if since and client.there(project, {entry.task for entry in live.values()}):
+        entries = _read(client, project, live, taxonomy, since)
+        now = live | {entry.annotation: entry for entry in entries}
+        standing = sum(entry.event == "annotation" for entry in now.values())
+        if standing == client.annotations(project):
+            return entries
+    return _read(client, project, live, taxonomy)
+
+
+def _since(times: Sequence[str]) -> str:
+    """Return from when on to ask for changes; nothing where the newest is later than now: a wrong clock."""
+    newest = max((datetime.fromisoformat(time) for time in times), default=None)
+    if newest is None or newest > datetime.now(UTC):
+        return ""
+    return (newest - _WINDOW).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _read(
+    client: Client, project: int, live: Mapping[int, Entry], taxonomy: Taxonomy, since: str = ""
+) -> list[Entry]:
+    """List the tasks that changed after `since`, all without; a request per 500. Return what is new."""
+    mails = client.members()
+    entries: list[Entry] = []
+    present: set[int] = set()
+    listed: set[int] = set()
+    for task in client.tasks(project, _CONTENT, since=since):
+        listed.add(task["id"])
+        for annotation in task["annotations"]:
+            present.add(annotation["id"])
             seen = live.get(annotation["id"])
             if seen is None or seen.updated_at != annotation["updated_at"]:
-                entry = entry_of(annotation, full, server, project, taxonomy)
+                by = mails.get(annotation["completed_by"]) or client.annotator(task["id"], annotation["id"])
+                made = {**annotation, "completed_by": by}
+                entry = entry_of(made, task, client.access.identity, project, taxonomy)
                 if entry is not None and seen is not None:
                     # What somebody was shown first stays so, also when the task is turned blind for a review.
                     entry = entry.model_copy(update={"blind": seen.blind, "shown": seen.shown})
                 if entry is not None:
                     entries.append(entry)
+    gone = [
+        entry
+        for number, entry in live.items()
+        if number not in present and (not since or entry.task in listed)
+    ]
+    if len(gone) > _FEW and 2 * len(gone) > len(live):
+        raise LabelsAtRiskError(
+            f"{len(gone)} of {len(live)} annotations are gone from project {project} at {client.access.url}; "
+            f"restore them there, or run `pushup-data pull --new-project` to keep their labels and begin anew"
+        )
+    entries += [entry.model_copy(update={"event": "deleted"}) for entry in gone]
     return sorted(entries, key=lambda e: (e.updated_at, e.annotation))
 
 
@@ -81,7 +92,7 @@ def entry_of(annotation: Json, task: Json, server: str, project: int, taxonomy: 
     result = annotation["result"]
     usable, values = config.answer(result, data["view"], taxonomy)
     by = annotation["completed_by"]
-    mail = by["email"] if isinstance(by, dict) else str(by)
+    mail = by["email"] if isinstance(by, dict) else by
     return Entry(
         event="skip" if annotation["was_cancelled"] else "annotation",
         server=server,

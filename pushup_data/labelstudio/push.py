@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from pushup_data.errors import BadInputError
+from pushup_data.errors import BadInputError, ServerError
 from pushup_data.labelstudio import config, opinions, player, server
 from pushup_data.labelstudio.client import Client
 from pushup_data.params import LabelStudio
@@ -17,7 +17,8 @@ from pushup_data.workspace import Workspace
 
 Json = dict[str, Any]
 
-_LISTED = "id,data,annotations,drafts,overlap,total_annotations,cancelled_annotations"
+_LISTED = "id,data,annotations,draft_exists,overlap,total_annotations,cancelled_annotations"
+_PASSES = 4  # while tasks change under our hands
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Pushed:
     created: int
     deleted: int
     kept: int
+    twice: list[str]  # reps of which several tasks were touched: all stay
 
 
 def wanted(queued: pl.DataFrame, predictions: pl.DataFrame, known: Taxonomy) -> list[Json]:
@@ -72,25 +74,51 @@ def sync(
     number = int(project["id"])
     if client.access.local:
         _serve(client, number, workspace)
-    locked = server.locked(workspace) if client.access.local else set()
-    existing = [t for t in client.tasks(number, _LISTED) if "ext_id" in t["data"]]  # others are not ours
-    held = {t["id"] for t in existing if _touched(t)} | locked
-    touched = {t["data"]["ext_id"]: t["id"] for t in existing if t["id"] in held}
-    todo = [t for t in tasks if t["data"]["ext_id"] not in touched]
-    keep, drop = _in_order(todo, [t for t in existing if t["id"] not in held])
-    for task in drop:
-        client.delete_task(task["id"])
-    uploaded = {t["data"]["ext_id"]: t["data"].get("videos", {}) for t in existing}
-    new = [_with_video(client, number, workspace, task, uploaded) for task in todo[len(keep) :]]
-    made = client.import_tasks(number, [{k: t[k] for k in ("data", "predictions")} for t in new])
+    passes: list[Pushed] = []
+    for _ in range(_PASSES):
+        unanswered = client.unanswered
+        done, complete = _once(client, workspace, number, tasks)
+        passes.append(done)
+        # Where an answer got lost, the same tasks may be there twice: look again.
+        if complete and client.unanswered == unanswered:
+            break
+    else:
+        raise ServerError(f"the tasks of {settings.title!r} go on changing; run the command again")
     if project["model_version"] != config.VERSION and tasks:
         client.update_project(number, {"model_version": config.VERSION})  # refused before a prediction has it
-    ids = dict(zip([t["data"]["ext_id"] for t in todo], [*keep, *made], strict=True)) | touched
+    created, deleted = sum(p.created for p in passes), sum(p.deleted for p in passes)
+    return replace(done, created=created, deleted=deleted, kept=max(0, len(tasks) - created))
+
+
+def _once(client: Client, workspace: Workspace, project: int, tasks: Sequence[Json]) -> tuple[Pushed, bool]:
+    """Do it once; return what was done, and False where a task was touched meanwhile: then do it again."""
+
+    def locked() -> set[int]:
+        return server.locked(workspace) if client.access.local else set()
+
+    existing = [t for t in client.tasks(project, _LISTED) if "ext_id" in t["data"]]  # others are not ours
+    opened = locked()
+    held = {t["id"] for t in existing if _touched(t)} | opened
+    touched: dict[str, list[int]] = {}
+    for task in existing:
+        if task["id"] in held:
+            touched.setdefault(task["data"]["ext_id"], []).append(task["id"])
+    todo = [t for t in tasks if t["data"]["ext_id"] not in touched]
+    keep, drop = _in_order(todo, [t for t in existing if t["id"] not in held])
+    deleted = client.delete_untouched(project, [t["id"] for t in drop], locked)
+    twice = sorted(name for name, found in touched.items() if len(found) > 1)
+    if deleted < len(drop):
+        return Pushed(project, {}, 0, deleted, 0, twice), False
+    uploaded = {t["data"]["ext_id"]: t["data"].get("videos", {}) for t in existing}
+    new = [_with_video(client, project, workspace, task, uploaded) for task in todo[len(keep) :]]
+    made = client.import_tasks(project, [{k: t[k] for k in ("data", "predictions")} for t in new])
+    ids = dict(zip([t["data"]["ext_id"] for t in todo], [*keep, *made], strict=True))
+    ids |= {name: found[0] for name, found in touched.items()}
     places = {t["data"]["ext_id"]: ids[t["data"]["ext_id"]] for t in tasks}
-    there = {t["id"]: t for t in existing if t["id"] not in locked} | {n: opinions.fresh(n) for n in made}
+    there = {t["id"]: t for t in existing if t["id"] not in opened} | {n: opinions.fresh(n) for n in made}
     asked = [(t, there[places[t["data"]["ext_id"]]]) for t in tasks if places[t["data"]["ext_id"]] in there]
-    opinions.ask(client, asked, lambda t: _with_video(client, number, workspace, t, uploaded)["data"])
-    return Pushed(number, places, len(made), len(drop), len(keep))
+    opinions.ask(client, asked, lambda t: _with_video(client, project, workspace, t, uploaded)["data"])
+    return Pushed(project, places, len(made), deleted, len(keep), twice), True
 
 
 def _in_order(todo: Sequence[Json], untouched: Sequence[Json]) -> tuple[list[int], list[Json]]:
@@ -105,11 +133,12 @@ def _in_order(todo: Sequence[Json], untouched: Sequence[Json]) -> tuple[list[int
             break
         keep.append(free[at]["id"])
         at += 1
-    return keep, [t for t in free if t["id"] not in keep]
+    kept = set(keep)
+    return keep, [t for t in free if t["id"] not in kept]
 
 
 def _touched(task: Json) -> bool:
-    counts = ("annotations", "drafts", "total_annotations", "cancelled_annotations")
+    counts = ("annotations", "draft_exists", "total_annotations", "cancelled_annotations")
     return any(task[c] for c in counts)
 
 

@@ -33,22 +33,19 @@ def run(workspace: Workspace, params: Params, *, new_project: bool = False) -> N
         of_reps = {key[:3]: entry for key, entry in known.items() if not entry.region}
         project = client.project(title)
         entries: list[ledger.Entry] = []
-        present: set[int] = set()
         if project is None:
             _give_up(state, of_reps, access, title, accepted=new_project)
         else:
-            found = pull.listing(client, int(project["id"]))
-            entries = pull.news(client, int(project["id"]), found, of_reps, taxa)
-            present = set(found.tasks)
+            entries = pull.news(client, int(project["id"]), known, taxa)
         whole = client.project(set_config.title(params.labelstudio))
         if whole is not None:
             entries += set_pull.news(client, int(whole["id"]), known, taxa)
         ledger.append(workspace.annotations, entries)
         workspace.annotations.mkdir(parents=True, exist_ok=True)
-        lacking = _lacking(workspace, access, present)
+        lacking = _lacking(workspace, client, project)
         state |= {"server": access.identity, "title": title, "lacking": lacking or state["lacking"]}
         files.write_json(workspace.server, state)
-        everything = ledger.read(workspace.annotations)
+        everything = [*known.values(), *entries]
         if any(e.region for e in everything) or not workspace.boundaries.exists():
             _draw(workspace, ledger.latest(everything).values())
     standing = ledger.standing(everything)
@@ -94,7 +91,7 @@ def _give_up(
     state["given_up"] = sorted({*state["given_up"], *lost})
 
 
-def _lacking(workspace: Workspace, access: Access, present: set[int]) -> str:
+def _lacking(workspace: Workspace, client: Client, project: State | None) -> str:
     """Return a digest of the last push where its tasks are no longer there, else nothing.
 
     Push depends on server.json, which holds this digest: a wiped project is filled again. The receipt is
@@ -104,6 +101,8 @@ def _lacking(workspace: Workspace, access: Access, present: set[int]) -> str:
         return ""
     text = workspace.receipt.read_text(encoding="utf-8")
     receipt = json.loads(text)
-    if receipt["server"] == access.identity and set(receipt["tasks"].values()) <= present:
+    tasks = set(receipt["tasks"].values())
+    same = receipt["server"] == client.access.identity
+    if not tasks or (same and project is not None and client.there(int(project["id"]), tasks)):
         return ""
-    return hashlib.sha256(text.encode()).hexdigest()[:12] if receipt["tasks"] else ""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

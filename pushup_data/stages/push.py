@@ -30,3 +30,8 @@ def run(workspace: Workspace, params: Params) -> None:
         f"push: {len(tasks)} reps in {params.labelstudio.title!r} at {access.url}: "
         f"{done.created} tasks created, {done.kept} kept, {done.deleted} no longer wanted"
     )
+    if done.twice:
+        click.echo(
+            f"push: {len(done.twice)} reps have two tasks that somebody touched, both stay: "
+            f"{', '.join(done.twice[:5])}"
+        )
