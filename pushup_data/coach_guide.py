@@ -10,7 +10,7 @@ from pushup_data.labelstudio import config
 from pushup_data.taxonomy import FormError, Taxonomy, View
 from pushup_data.workspace import TEMPLATE
 
-PICTURES = "images/avatar"  # below docs/: <error id>.png, made by `pushup-data avatar sheets`
+PICTURES = "images/avatar"  # below docs/: <error id>.jpg, made by `pushup-data avatar sheets`
 
 _VIEWS: dict[View, str] = {"side": "from the side", "oblique": "obliquely", "front": "from the front"}
 
@@ -56,7 +56,7 @@ def _part(error: FormError, unsure: str) -> str:
     lines = [
         f"## {error.title} (`{error.hotkey}`, can't tell `{unsure}`)",
         "",
-        f"![{error.title}: right and wrong]({PICTURES}/{error.id}.png)",
+        f"![{error.title}: right and wrong]({PICTURES}/{error.id}.jpg)",
         "",
         error.looks_like,
         "",

@@ -55,7 +55,7 @@ def test_the_coachs_page_says_all_of_every_error(default_taxonomy):
     parts = coach_guide.page(default_taxonomy).split("\n## ")[1:]
     assert len(parts) == len(default_taxonomy.errors)
     for part, error in zip(parts, default_taxonomy.errors, strict=True):
-        assert f"images/avatar/{error.id}.png" in part
+        assert f"images/avatar/{error.id}.jpg" in part
         for text in (error.title, error.looks_like, error.counts, error.counts_not):
             assert text
             assert text in part

@@ -1,4 +1,4 @@
-"""The whole loop on real clips: two rounds of `dvc repro`, with two replayed raters in between.
+"""The whole loop on avatars: two rounds of `dvc repro`, with two simulated annotators in between.
 
 One workspace goes through the tests of this module in order, as a user's would.
 """
@@ -18,24 +18,35 @@ import pytest
 
 from pushup_data import demo, ledger, params, progress, scaffold, tables, taxonomy
 from pushup_data.errors import PushupDataError
-from pushup_data.labelstudio import replay, server
+from pushup_data.labelstudio import server, simulate
 from pushup_data.workspace import Workspace
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
 
-CLIPS = 40
+CLIPS = 13  # one of the avatars comes later
 
 
 @pytest.fixture(scope="module")
-def looped(tmp_path_factory, real_data):
-    """A workspace with 40 real clips; its servers are stopped at the end."""
+def looped(tmp_path_factory, avatars):
+    """A workspace with 13 avatars; its servers are stopped at the end."""
     root = tmp_path_factory.mktemp("round") / "workspace"
     scaffold.init(root)
     workspace = Workspace(root)
-    demo.configure(workspace, labelstudio={"overlap_share": 1.0, "port": 18300}, evaluate={"bootstrap": 100})
-    demo.fill(workspace, real_data, CLIPS)
+    demo.configure(
+        workspace,
+        labelstudio={"overlap_share": 1.0, "port": 18300},
+        evaluate={"bootstrap": 100},
+        train={"min_labels": 8, "epochs": 10},
+        select={"budget": 20},
+    )
+    fill(workspace, avatars, CLIPS)
     yield workspace
     server.stop(workspace)
+
+
+def fill(workspace: Workspace, avatars: Path, count: int) -> None:
+    for name in demo.fill(workspace, avatars)[count:]:
+        (workspace.raw / name).unlink()
 
 
 def ran(output: str) -> list[str]:
@@ -82,10 +93,10 @@ def test_nothing_new_runs_pull_only(looped):
     assert contents(looped.annotations, looped.metrics) == before
 
 
-def test_round_2_has_labels_a_model_and_the_next_queue(looped, real_data, monkeypatch):
+def test_round_2_has_labels_a_model_and_the_next_queue(looped, avatars, monkeypatch):
     first_queue = set(read(tables.QUEUE, looped.queue)["rep_id"])
     monkeypatch.chdir(looped.root)
-    replay.run(looped, params.load(looped.params), real_data / "ratings.csv")
+    simulate.run(looped, params.load(looped.params), avatars / "truth.parquet", (0.0, 0.1))
     stages = ran(demo.repro(looped, capture=True))
     assert stages[0] == "pull"
     assert "labels" in stages
@@ -180,9 +191,9 @@ def test_parameters_there_and_back_leave_label_studio_right(looped):
     assert ran(demo.repro(looped, capture=True)) == ["pull"]
 
 
-def test_one_new_video_costs_one_video(looped, real_data):
+def test_one_new_video_costs_one_video(looped, avatars):
     known = {p.name for p in looped.raw.iterdir()}
-    new = next(p for p in sorted((real_data / "videos").iterdir()) if p.name not in known)
+    new = next(p for p in sorted(avatars.glob("*.mp4")) if p.name not in known)
     folders = (
         looped.root / "data" / "videos",
         looped.root / "data" / "poses",
@@ -231,11 +242,11 @@ def test_a_fresh_clone_loses_no_label(looped, tmp_path, monkeypatch):
     assert ran(demo.repro(clone, capture=True)) == ["pull"]
 
 
-def test_a_killed_round_resumes(tmp_path, real_data):
+def test_a_killed_round_resumes(tmp_path, avatars):
     root = tmp_path / "killed"
     scaffold.init(root)
     workspace = Workspace(root)
-    demo.fill(workspace, real_data, 6)
+    fill(workspace, avatars, 6)
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "dvc", "repro", "pose"]
     poses = root / "data" / "poses"
