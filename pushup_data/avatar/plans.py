@@ -6,6 +6,7 @@ would differ, the truth would mean nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -97,9 +98,9 @@ def draw(
         flare=rng.uniform(*_FLARE),
         hip=rng.uniform(*HIP) + (4.0 if knees else 0.0),
         neck=rng.uniform(*_NECK),
-        down_s=rng.uniform(0.5, 1.3),
+        down_s=rng.uniform(0.55, 1.3),
         hold_s=rng.choice([0.0, rng.uniform(0, 0.6)]),
-        up_s=rng.uniform(0.45, 1.0),
+        up_s=rng.uniform(0.5, 1.0),
         rest_s=rng.choice([rng.uniform(0.05, 0.3), rng.uniform(0.2, 1.2)]),
     )
     fatigue = rng.uniform(-0.02, 0.3)
@@ -147,11 +148,17 @@ def _compatible(wrong: dict[str, float]) -> dict[str, float]:
 
 
 def _between_lockouts(drawn: list[dict[str, float]]) -> list[dict[str, float]]:
-    """A rep between two without lockout begins and ends with bent arms: it is one, too."""
+    """Let neighbours agree: arms that stay bent after a rep are bent before the next one.
+
+    A rep between two without lockout is one, too; and from bent arms nobody goes down a little only.
+    """
     for before, wrong, after in zip(drawn, drawn[1:], drawn[2:], strict=False):
         if "incomplete_lockout" in before and "incomplete_lockout" in after:
             wrong.setdefault("incomplete_lockout", before["incomplete_lockout"])
-            wrong.pop("shallow_depth", None)
+    for one, other in pairwise(drawn):
+        if "incomplete_lockout" in one or "incomplete_lockout" in other:
+            one.pop("shallow_depth", None)
+            other.pop("shallow_depth", None)
     return drawn
 
 
