@@ -12,6 +12,7 @@ _COPIED = (
     "params.yaml",
     "labeling_config/taxonomy.yaml",
     "labeling_config/rep.xml",
+    "labeling_config/set.xml",
     "models/champion/README.md",
     "data/raw/.gitkeep",
     ".gitignore",
