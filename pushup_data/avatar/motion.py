@@ -72,8 +72,9 @@ def _phases(reps: Sequence[Rep], times: Sequence[Times], t: Series) -> tuple[Ser
     for rep, when in zip(reps, times, strict=True):
         down = _smooth((t - when.start) / rep.down_s)
         up = _smooth((t - (when.end - rep.up_s)) / rep.up_s)
-        depth = np.clip(depth + down - up, 0, 1)  # sums of shares end a hair above 1
+        depth += down - up
         rising += np.where(down >= 1, 4 * up * (1 - up), 0)
+    np.clip(depth, 0, 1, out=depth)  # sums of shares may end a hair above 1
     share = np.ones((len(reps), len(t)))
     for i in range(1, len(reps)):  # one rep's habits give way to the next one's while at the top
         begin, end = times[i - 1].end - 0.1, times[i].start + 0.2 * reps[i].down_s

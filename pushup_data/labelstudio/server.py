@@ -97,12 +97,20 @@ def start(workspace: Workspace, settings: params.LabelStudio) -> str:
             raise MissingInputError(
                 f"{program} is not there; run `make setup`, or name it in LABEL_STUDIO_BIN"
             )
-        port = _free_port(settings.port)
-        if port != settings.port:
-            click.echo(f"port {settings.port} is taken; Label Studio gets {port}")
-        state = _prepared(workspace, port)
-        process = _launch(workspace, program, state)
-        _await(workspace, process, state)
+        port = settings.port
+        while True:
+            port = _free_port(port)
+            if port != settings.port:
+                click.echo(f"port {settings.port} is taken; Label Studio gets {port}")
+            state = _prepared(workspace, port)
+            process = _launch(workspace, program, state)
+            _await(workspace, process, state)
+            if _ours(state):
+                break
+            # Another server took the port meanwhile, and Label Studio the next one without a word.
+            process.terminate()
+            process.wait(_STOP_S)
+            port += 1
     return f"Label Studio started (process {process.pid}). {_how_to_log_in(workspace)}"
 
 
@@ -282,6 +290,12 @@ def _healthy(url: str) -> bool:
         return httpx.get(f"{url}/health", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
+
+
+def _ours(state: _State) -> bool:
+    """Whether it is this workspace's server that answers at its address."""
+    header = {"Authorization": f"Token {state.token}"}
+    return httpx.get(f"{state.url}/api/current-user/whoami", headers=header, timeout=60).status_code != 401
 
 
 def _free_port(wanted: int) -> int:
