@@ -39,13 +39,19 @@ class Reliability:
     everybody: Floats  # (2,): the same two over all annotators
     judged: npt.NDArray[np.int64]  # (annotators,): judgements that somebody else judged too
 
+    @property
+    def of_two(self) -> bool:
+        """Whether no more than two people judged what somebody else judged."""
+        return bool((self.judged > 0).sum() < 3)
+
     def accuracy(self, annotators: list[str]) -> Floats:
         """Return (annotators, errors): the mean of both rates of these people, their accuracy on an even mix.
 
-        Somebody of whom nothing is known is taken to be like everybody.
+        Somebody of whom nothing is known is taken to be like everybody; so are all where only two judged the
+        same, since nothing tells then which of them errs.
         """
         found = np.full((len(annotators), self.sensitivity.shape[1]), self.everybody.mean())
-        for a, name in enumerate(annotators):
+        for a, name in enumerate(annotators if not self.of_two else []):
             if name in self.annotators:
                 at = self.annotators.index(name)
                 found[a] = (self.sensitivity[at] + self.specificity[at]) / 2
@@ -53,7 +59,6 @@ class Reliability:
 
     def report(self) -> dict[str, dict[str, Any]]:
         """Return per annotator what metrics/labels.json says."""
-        two = (self.judged > 0).sum() < 3
         found: dict[str, dict[str, Any]] = {}
         for a, name in enumerate(self.annotators):
             row: dict[str, Any] = {"shared_judgements": int(self.judged[a])}
@@ -62,7 +67,7 @@ class Reliability:
                 found[name] = row | {"sensitivity": None, "specificity": None, "reason": why}
                 continue
             row["sensitivity"], row["specificity"] = (round(float(rate), 4) for rate in self.overall[a])
-            found[name] = row | ({"reason": "of two people alone, who is right is a guess"} if two else {})
+            found[name] = row | ({"reason": "of two people alone, who is right is a guess"} if self.of_two else {})
         return found
 
 

@@ -67,3 +67,11 @@ def test_names_and_order_do_not_matter(seed, reps, asked):
     second = reliability.estimate(turned)
     assert second.overall[::-1] == pytest.approx(first.overall, abs=1e-4)
     assert ((first.sensitivity > 0) & (first.sensitivity < 1)).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_two_people_alone_neither_counts_more(seed):
+    _, said = ballots(seed, (0.95, 0.7), (0.99, 0.85), reps=60)
+    found = reliability.estimate(said)
+    assert found.of_two
+    assert np.ptp(found.accuracy(said.annotators)) == 0  # so where they disagree, nothing is known
