@@ -1,6 +1,6 @@
 """Does what is learnt on avatars hold for people? Train on avatars only, test on the real clips.
 
-    python benchmarks/transfer.py --real DIR [--sets 120] [--seed 2000] [--work DIR] [--seeds 3]
+    python benchmarks/transfer.py --real DIR [--sets 100] [--seed 1000] [--work DIR] [--seeds 3]
 
 Renders avatars (kept in --work), tracks them, trains a random forest on kinematic statistics and the CNN-LSTM
 on their landmarks, each with labels that are unknown where the camera cannot show an error, and says of the
@@ -76,8 +76,8 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     made = parser(__doc__.splitlines()[0])
-    made.add_argument("--sets", type=int, default=120)
-    made.add_argument("--seed", type=int, default=2000)
+    made.add_argument("--sets", type=int, default=100)
+    made.add_argument("--seed", type=int, default=1000)
     made.add_argument("--seeds", type=int, default=3, help="trainings per model")
     made.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-transfer"))
     return made.parse_args()

@@ -67,7 +67,9 @@ class Reliability:
                 found[name] = row | {"sensitivity": None, "specificity": None, "reason": why}
                 continue
             row["sensitivity"], row["specificity"] = (round(float(rate), 4) for rate in self.overall[a])
-            found[name] = row | ({"reason": "of two people alone, who is right is a guess"} if self.of_two else {})
+            found[name] = row | (
+                {"reason": "of two people alone, who is right is a guess"} if self.of_two else {}
+            )
         return found
 
 

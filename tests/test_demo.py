@@ -23,10 +23,11 @@ def test_scores_are_counted_against_the_truth():
     rows = [("r1", "a", 0.9), ("r1", "b", 0.9), ("r2", "a", 0.1), ("r2", "b", None), ("r3", "a", 0.8)]
     frame = tables.pl.DataFrame(rows, schema=["rep_id", "error", "p"], orient="row")
     true = {"r1": {"a": "present", "b": "absent"}, "r2": {"a": "present", "b": "present"}}
-    said = demo._score(frame, "p", 0.5, true)  # r3 is no rep in truth: nothing to be right or wrong about
+    said = demo._score(frame, "p", {}, true)  # r3 is no rep in truth: nothing to be right or wrong about
     assert said.startswith("F1 0.50 ")
     assert "1 errors found, 1 missed, 1 false alarms" in said
-    assert demo._score(frame.with_columns(p=None), "p", 0.5, true) == "says nothing yet"
+    assert "1 errors found, 1 missed, 0 false alarms" in demo._score(frame, "p", {"b": 0.95}, true)
+    assert demo._score(frame.with_columns(p=None), "p", {}, true) == "says nothing yet"
 
 
 def test_a_detected_rep_is_known_in_truth(avatars):
