@@ -40,6 +40,7 @@ _STAGES: dict[str, str | click.Command] = {
     "reps": "Find repetitions, judge them by the rules, and cut a clip of each.",
     "labels": labels,
     "split": "Put new subjects into train, val or test; nobody ever moves.",
+    "labels": "Make one consensus label per (rep, error) from the ledger.",
     "train": "Train the CNN-LSTM on the train subjects' labels.",
     "evaluate": "Measure candidate, champion and rules on subjects never trained on.",
     "predict": "Predict every error of every rep with the better of model and rules.",

@@ -27,7 +27,7 @@ def test_every_command_has_help_with_an_example(path, command):
 
 def test_commands_are_listed_in_the_order_of_the_loop():
     listed = CliRunner().invoke(main, ["--help"]).output
-    order = "ingest pose pull reps labels split train evaluate predict select push curate".split()
+    order = "ingest pose pull reps split labels train evaluate predict select push curate".split()
     places = [listed.index(f"\n  {name} ") for name in order]
     assert places == sorted(places)
 
