@@ -128,7 +128,7 @@ def test_a_wrong_file_says_what_is_wrong(tmp_path, name, text, said):
     assert not list(workspace.annotations.glob("*"))
 
 
-@pytest.mark.parametrize("column", ["answer.hips_sagging", "usable", "seconds", "start"])
+@pytest.mark.parametrize("column", ["answer.hips_sagging", "usable", "seconds", "start", "updated_at"])
 def test_a_wrong_cell_is_named(column):
     text = exchange.to_csv([entry(1)])
     head, row = text.splitlines()
