@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -236,11 +236,7 @@ def _cell(field: str, value: object) -> str:
 
 def _age(entry: Entry) -> tuple[datetime, bool]:
     """Sort key of versions: a tombstone carries the time of the version that it ends."""
-    try:
-        when = datetime.fromisoformat(entry.updated_at)
-    except ValueError as e:
-        raise BadInputError(f"annotation {entry.annotation} of project {entry.project}: {e}") from None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC), entry.event == "deleted")
+    return (ledger.moment(entry.updated_at), entry.event == "deleted")
 
 
 def _check_suffix(path: Path) -> None:

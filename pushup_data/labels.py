@@ -7,12 +7,11 @@ today is an orphan, which is reported and never used.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import polars as pl
 
-from pushup_data import frames
-from pushup_data.errors import BadInputError
+from pushup_data import frames, ledger
 from pushup_data.ledger import Entry
 
 MIN_OVERLAP = (
@@ -97,18 +96,6 @@ def misfit(entry: Entry, bounds: Mapping[str, tuple[int, int]]) -> str | None:
     return None if overlap >= MIN_OVERLAP else f"the rep moved: {overlap:.0%} overlap"
 
 
-def moment(entry: Entry, text: str) -> datetime:
-    """Return one of an entry's times. Parsed, since `…:00Z` and `…:00.5Z` do not sort as text."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as e:
-        raise BadInputError(
-            f"data/annotations: annotation {entry.annotation} of project {entry.project}: {e}; "
-            f"restore the file from git, never edit it"
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def _age(entry: Entry) -> tuple[datetime, datetime, str, int, int, str]:
     """Sort key, oldest first."""
-    return (moment(entry, entry.updated_at), moment(entry, entry.created_at), *entry.key)
+    return (ledger.moment(entry.updated_at), ledger.moment(entry.created_at), *entry.key)

@@ -3,10 +3,11 @@
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from pushup_data.errors import BadInputError
 from pushup_data.taxonomy import Value, describe
@@ -15,6 +16,21 @@ from pushup_data.taxonomy import Value, describe
 SIMULATED_DOMAIN = "simulated.invalid"
 
 
+def moment(text: str) -> datetime:
+    """Return a time of the ledger, to compare it: `…:00Z` and `…:00.5Z` do not sort as text.
+
+    Raises ValueError where it is none.
+    """
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _time(text: str) -> str:
+    moment(text)
+    return text
+
+
+Time = Annotated[str, AfterValidator(_time)]  # ISO 8601
 Key = tuple[str, int, int, str]  # server, project, annotation, region
 
 
@@ -38,8 +54,8 @@ class Entry(BaseModel):
     view: str  # camera view that the annotator was told; decides what an unticked box means
     annotator: str  # mail address
     simulated: bool
-    created_at: str  # ISO 8601, the server's clock
-    updated_at: str
+    created_at: Time  # the server's clock
+    updated_at: Time
     seconds: float | None  # spent on it, as Label Studio measured
     usable: bool
     answer: dict[str, Value]  # per error: what the annotator said

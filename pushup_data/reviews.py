@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from pushup_data import labels, tables
+from pushup_data import ledger, tables
 from pushup_data.ledger import Entry
 
 MIN_DOUBT = 0.5  # above it the machine would say the other thing
@@ -103,7 +103,7 @@ def unselected(counted: Iterable[Entry], reviews: pl.DataFrame) -> list[Entry]:
         by_rep[entry.rep_id].append(entry)
     kept: list[Entry] = []
     for rep_id, entries in by_rep.items():
-        entries.sort(key=lambda e: (labels.moment(e, e.created_at), *e.key))
+        entries.sort(key=lambda e: (ledger.moment(e.created_at), *e.key))
         kept += entries[: first.get(rep_id, len(entries))]
     return kept
 

@@ -13,7 +13,7 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()):
 
 
 @pytest.mark.parametrize(
-    ("path", "command"), commands(), ids=lambda x: " ".join(x) if isinstance(x, tuple) else ""
+    ("path", "command"), list(commands()), ids=lambda x: " ".join(x) if isinstance(x, tuple) else ""
 )
 def test_every_command_has_help_with_an_example(path, command):
     result = CliRunner().invoke(main, [*path, "--help"])

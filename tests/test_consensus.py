@@ -1,7 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulated import ballots
@@ -81,6 +81,7 @@ VALUES = st.sampled_from(["present", "absent", "unknown"])
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), VALUES, st.booleans()), min_size=1, max_size=8), st.randoms())
+@settings(deadline=None)
 def test_order_of_the_ledger_does_not_matter(default_taxonomy, votes, random):
     entries = [
         said(v, annotator=f"p{who}@example.org", annotation=i, usable=usable)

@@ -2,7 +2,7 @@ import math
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushup_data import curation, tables
@@ -73,6 +73,7 @@ def test_uncertainty_is_the_mean_binary_entropy_of_known_probabilities():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=7))
+@settings(deadline=None)
 def test_uncertainty_is_between_0_and_1_and_the_same_for_the_opposite(probabilities):
     def of(some):
         return only(curation.uncertainty(predictions(*((p, None, None) for p in some))))["uncertainty"]

@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -12,6 +14,14 @@ def doubted(y, x, rules, subjects, seed=0):
     return probability, doubts.table(rep_ids, ERRORS, y.astype(float), probability)
 
 
+@cache
+def tenth_flipped(seed):
+    """Return the truth, which labels are flipped, the probability and the doubts: a second or two each."""
+    truth, x, rules, subjects = measured(seed)
+    flipped = np.random.default_rng(seed + 100).random(truth.shape) < 0.1
+    return truth, flipped, *doubted(truth ^ flipped, x, rules, subjects)
+
+
 def share_found(found, flipped, first):
     """Return the share of flipped (rep, error) pairs among the first so many by doubt."""
     order = found.sort("doubt", descending=True)
@@ -21,9 +31,7 @@ def share_found(found, flipped, first):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_most_flipped_labels_are_at_the_front_of_the_queue(seed):
-    truth, x, rules, subjects = measured(seed)
-    flipped = np.random.default_rng(seed + 100).random(truth.shape) < 0.1
-    probability, found = doubted(truth ^ flipped, x, rules, subjects)
+    truth, flipped, probability, found = tenth_flipped(seed)
     auc = np.mean([roc_auc_score(truth[:, e], probability[:, e]) for e in range(len(ERRORS))])
     assert 0.75 < auc < 0.9  # no oracle: about as good as the rules are on real clips
     assert share_found(found, flipped, 0.15) >= 0.6
@@ -31,9 +39,7 @@ def test_most_flipped_labels_are_at_the_front_of_the_queue(seed):
 
 def test_the_reps_asked_about_first_hold_most_of_the_flips_that_so_few_can_hold():
     """A tenth of all labels, five to a rep: no order of reps can have all of them among the first 15 %."""
-    truth, x, rules, subjects = measured(0)
-    flipped = np.random.default_rng(7).random(truth.shape) < 0.1
-    _, found = doubted(truth ^ flipped, x, rules, subjects)
+    truth, flipped, _, found = tenth_flipped(0)
     worth = reviews.worth(found, tables.LABELS.empty())
     first = int(0.15 * len(truth))
     asked = [int(rep[1:]) for rep in sorted(worth, key=worth.__getitem__, reverse=True)[:first]]
@@ -43,14 +49,15 @@ def test_the_reps_asked_about_first_hold_most_of_the_flips_that_so_few_can_hold(
 
 def test_nobodys_own_labels_vouch_for_themselves():
     """All labels of one person are wrong: a forest that had seen them would believe them."""
-    truth, x, rules, subjects = measured(3, people=5, each=20, noise=0.3, camera=0.2)
+    truth, x, _, subjects = measured(3, people=5, each=20, noise=0.3, camera=0.2)
     theirs = np.array(subjects) == "s00"
+    truth, silent = truth[:, :2], np.full((len(truth), 2), np.nan)  # two errors are enough
     y = np.where(theirs[:, None], ~truth, truth)
-    probability, _ = doubted(y, x, np.full(rules.shape, np.nan), subjects)
+    probability = doubts.out_of_fold(x, y.astype(float), silent, subjects, 0)
     assert np.isfinite(probability).all()
     changed = y.copy()
     changed[theirs] = truth[theirs]
-    again, _ = doubted(changed, x, np.full(rules.shape, np.nan), subjects)
+    again = doubts.out_of_fold(x, changed.astype(float), silent, subjects, 0)
     assert (again[theirs] == probability[theirs]).all()
 
 

@@ -51,6 +51,7 @@ def test_metrics_are_scikit_learns(some):
 
 
 @given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=20))
+@settings(deadline=None)
 def test_people_are_drawn_whole(subjects):
     weights = evaluation.resample(subjects, 50, 0)
     owner = np.array(subjects)

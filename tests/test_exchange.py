@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushup_data import exchange, ledger
@@ -44,11 +44,13 @@ def ledgers(draw) -> list[ledger.Entry]:
 
 
 @given(ledgers())
+@settings(deadline=None)
 def test_a_csv_holds_the_whole_ledger(entries):
     assert exchange.from_csv(exchange.to_csv(entries), "labels.csv") == entries
 
 
 @given(ledgers())
+@settings(deadline=None)
 def test_into_an_empty_ledger_the_same_comes_back_and_a_second_time_nothing(entries):
     found = exchange.from_csv(exchange.to_csv(entries), "labels.csv")
     merged = exchange.merge([], found)
@@ -58,6 +60,7 @@ def test_into_an_empty_ledger_the_same_comes_back_and_a_second_time_nothing(entr
 
 
 @given(ledgers(), st.integers(0, 8), st.randoms())
+@settings(deadline=None)
 def test_an_older_or_shuffled_file_never_changes_what_stands(entries, cut, random):
     older = entries[:cut]
     assert exchange.merge(entries, older).new == []
@@ -128,7 +131,7 @@ def test_a_wrong_file_says_what_is_wrong(tmp_path, name, text, said):
     assert not list(workspace.annotations.glob("*"))
 
 
-@pytest.mark.parametrize("column", ["answer.hips_sagging", "usable", "seconds", "start"])
+@pytest.mark.parametrize("column", ["answer.hips_sagging", "usable", "seconds", "start", "updated_at"])
 def test_a_wrong_cell_is_named(column):
     text = exchange.to_csv([entry(1)])
     head, row = text.splitlines()

@@ -63,9 +63,11 @@ def test_same_annotation_number_on_another_server_is_another():
     assert len(ledger.standing([entry(1), entry(1, server="https://other")])) == 2
 
 
-def test_a_damaged_line_is_named(tmp_path):
-    path = ledger.append(tmp_path, [entry(1), entry(2)])
+@pytest.mark.parametrize(("field", "new"), [("annotation", '"two"'), ("created_at", '"yesterday"')])
+def test_a_damaged_line_is_named(tmp_path, field, new):
+    path = ledger.append(tmp_path, [entry(1), entry(2, created_at="2026-02-02T00:00:00Z")])
     assert path
-    path.write_text(path.read_text().replace('"annotation":2', '"annotation":"two"'))
-    with pytest.raises(BadInputError, match=rf"{path.name}:2: annotation"):
+    old = {"annotation": "2", "created_at": '"2026-02-02T00:00:00Z"'}[field]
+    path.write_text(path.read_text().replace(f'"{field}":{old}', f'"{field}":{new}'))
+    with pytest.raises(BadInputError, match=rf"{path.name}:2: {field}"):
         ledger.read(tmp_path)

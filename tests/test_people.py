@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushup_data import people
@@ -103,6 +103,7 @@ def test_one_person_followed_twice_is_one():
 
 
 @given(st.lists(st.integers(0, 5000), unique=True, max_size=3000).map(sorted))
+@settings(deadline=None)
 def test_a_path_holds_what_was_put_in(frames):
     made = people.Path()
     for frame in frames:
@@ -119,6 +120,7 @@ def test_a_path_holds_what_was_put_in(frames):
     region=st.tuples(*[st.floats(0, 0.45)] * 2, *[st.floats(0.55, 1)] * 2),
     aspect=st.floats(0.4, 2.5),
 )
+@settings(deadline=None)
 def test_seen_in_a_part_or_in_the_whole_is_the_same(region, aspect):
     left, top, right, bottom = region
     whole = person()

@@ -39,6 +39,7 @@ def test_the_near_side_is_told(view, near_side):
 
 
 @given(degrees=st.floats(0, 90), roll=st.floats(-30, 30))
+@settings(deadline=None)
 def test_turn_measures_the_angle_however_the_camera_is_rolled(degrees, roll):
     # A body along x, with shoulders and hips along z, turned about the vertical and then rolled.
     a, b = np.radians(degrees), np.radians(roll)
@@ -113,6 +114,7 @@ def test_a_part_is_judged_by_its_own_frames(default_params):
 
 
 @given(seed=st.integers(0, 1000), view=st.sampled_from(["side", "oblique", "front"]))
+@settings(deadline=None)
 def test_a_mirrored_video_has_the_same_view_and_the_other_side(seed, view):
     pose = figure(view, noise=0.002, seed=seed)
     flip = np.float32([-1, 1, 1])

@@ -14,7 +14,7 @@ from pushup_data.errors import LabelsAtRiskError, MissingInputError
 from pushup_data.labelstudio import backend, push
 from pushup_data.model import predictor
 from pushup_data.stages import evaluate, labels, predict, select, split, train
-from pushup_data.workspace import PACKAGE, TEMPLATE, Workspace
+from pushup_data.workspace import Workspace
 from tests.figures import HEIGHT, WIDTH, pose_table, push_up
 from tests.test_ledger import entry
 
@@ -400,13 +400,6 @@ def test_a_missing_pose_or_verdict_says_what_to_run(rounds):
         path.unlink()
     with pytest.raises(MissingInputError, match="poses"):
         run(workspace, [train])
-
-
-def test_the_code_that_dvc_yaml_names_is_there():
-    pipeline = yaml.safe_load((TEMPLATE / "dvc.yaml").read_text())["stages"]
-    named = [d for name in NAMES for d in pipeline[name]["deps"] if "${code}" in d]
-    assert len(named) > len(NAMES)
-    assert [d for d in named if not Path(d.replace("${code}", str(PACKAGE))).is_file()] == []
 
 
 def test_the_backend_says_of_a_task_what_push_puts_there(rounds, default_taxonomy):

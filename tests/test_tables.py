@@ -2,7 +2,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushup_data import files, tables
@@ -82,6 +82,7 @@ rows = st.lists(
 
 
 @given(rows)
+@settings(deadline=None)
 def test_what_is_written_is_read_and_order_does_not_matter(tmp_path_factory, some):
     path = tmp_path_factory.mktemp("t") / "rules.parquet"
     tables.write(tables.RULES, tables.RULES.frame(some), path)

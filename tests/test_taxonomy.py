@@ -48,7 +48,9 @@ def test_the_readmes_table_is_current(default_taxonomy):
 
 def test_the_coachs_page_is_current(default_taxonomy):
     page = (CHECKOUT / "docs" / "coach-guide.md").read_text()
-    assert page == coach_guide.page(default_taxonomy), "run `python -m pushup_data.coach_guide`"
+    assert page == coach_guide.page(default_taxonomy), (
+        "run `python -m pushup_data.coach_guide > docs/coach-guide.md`"
+    )
 
 
 def test_the_coachs_page_says_all_of_every_error(default_taxonomy):

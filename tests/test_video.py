@@ -83,7 +83,8 @@ def test_a_variable_rate_is_resampled_in_time(tmp_path, normalise):
     assert (made.copied, made.fps, made.dropped) == (False, 25, 0)
     assert made.frames - made.repeated == made.source_frames == len(decoded(source))
     # Frame k shows what was on screen at k / 25: in the second part every source frame stays for seven.
-    shown = [round((level - decoded(source)[0]) / 3 * 0.86) for level in decoded(target)]
+    black = decoded(source)[0]
+    shown = [round((level - black) / 3 * 0.86) for level in decoded(target)]
     assert shown[:20] == sorted(set(shown[:20]))
     assert len(set(shown[21:28])) == 1
 
@@ -160,7 +161,7 @@ def test_damaged_files_are_refused_or_come_out_whole(tmp_path, normalise):
     chance = random.Random(0)
     good = sources.numbered(tmp_path / "good.mkv", size="160x120").read_bytes()
     accepted = 0
-    for number in range(25):
+    for number in range(15):
         data = bytearray(good)
         for _ in range(chance.choice([1, 5, 50])):
             data[chance.randrange(len(data))] = chance.randrange(256)
@@ -172,4 +173,4 @@ def test_damaged_files_are_refused_or_come_out_whole(tmp_path, normalise):
             continue
         check(made, target)
         accepted += 1
-    assert 0 < accepted < 25
+    assert 0 < accepted < 15

@@ -155,22 +155,17 @@ def _ahead(workspace: Workspace, restored: Path) -> int:
     identity = json.loads((restored / _STATE).read_text(encoding="utf-8"))["identity"]
     with closing(sqlite3.connect(restored / _DATABASE)) as database:
         rows = database.execute("SELECT project_id, id, updated_at FROM task_completion")
-        there: Changed = {(project, number): _moment(when) for project, number, when in rows}
+        there: Changed = {(project, number): ledger.moment(when) for project, number, when in rows}
     known = ledger.latest(ledger.read(workspace.annotations)).values()
     return sum(
         entry.server == identity
         and entry.event != "deleted"
         and (
             (entry.project, entry.annotation) not in there
-            or _moment(entry.updated_at) > there[entry.project, entry.annotation]
+            or ledger.moment(entry.updated_at) > there[entry.project, entry.annotation]
         )
         for entry in known
     )
-
-
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _set_aside(home: Path) -> Path | None:

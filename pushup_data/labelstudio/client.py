@@ -221,10 +221,6 @@ class Client:
         """Return the organisation's invite token: who signs up with it becomes a member."""
         return str(self._get("/api/invite")["token"])
 
-    def user(self) -> Json:
-        """Return whose token this is."""
-        return dict(self._get("/api/current-user/whoami"))
-
     def members(self) -> dict[int, str]:
         """Return the mail address of every member of the organisation."""
         return {u["id"]: u["email"] for u in self._get("/api/users")}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pushup_data import ledger
 from pushup_data.errors import LabelsAtRiskError
 from pushup_data.labelstudio import config
 from pushup_data.labelstudio.client import Client
@@ -42,7 +43,7 @@ def news(client: Client, project: int, known: Mapping[Key, Entry], taxonomy: Tax
 
 def _since(times: Sequence[str]) -> str:
     """Return from when on to ask for changes; nothing where the newest is later than now: a wrong clock."""
-    newest = max((datetime.fromisoformat(time) for time in times), default=None)
+    newest = max((ledger.moment(time) for time in times), default=None)
     if newest is None or newest > datetime.now(UTC):
         return ""
     return (newest - _WINDOW).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

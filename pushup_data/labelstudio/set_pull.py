@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
-from pushup_data import frames
+from pushup_data import frames, ledger
 from pushup_data.errors import LabelsAtRiskError
 from pushup_data.labelstudio import config, set_config
 from pushup_data.labelstudio.client import Client
@@ -163,7 +162,7 @@ def boundaries(entries: Iterable[Entry]) -> list[Json]:
     Of bounds drawn for the same rep by several people, or twice by one, the newest count.
     """
     rows: list[Json] = []
-    for entry in sorted(entries, key=lambda e: (datetime.fromisoformat(e.updated_at), e.key), reverse=True):
+    for entry in sorted(entries, key=lambda e: (ledger.moment(e.updated_at), e.key), reverse=True):
         bounds = (entry.start, entry.end)
         taken = ((row["start"], row["end"]) for row in rows if row["video_id"] == entry.video_id)
         if (

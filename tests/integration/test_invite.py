@@ -48,7 +48,7 @@ def test_a_member_is_no_superuser_and_has_a_name(served, project):
     url, mail, password = SAID.match(users.invite(served, project.labelstudio, "Ida Berg")).groups()
     access = users.member(server.access(served, project.labelstudio), mail, password)
     with Client(access) as client:
-        me = client.user()
+        me = client._http.get("/api/current-user/whoami").json()
         assert (me["first_name"], me["last_name"], me["active_organization"]) == ("Ida", "Berg", 1)
         assert client._http.get("/admin/").status_code != 200  # Django's own pages are for superusers
     assert access.url == url

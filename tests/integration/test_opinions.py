@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from pushup_data import ledger, tables
-from pushup_data.labelstudio import config, replay, server
+from pushup_data.labelstudio import config, server, users
 from pushup_data.labelstudio.client import Client
 from pushup_data.stages import pull, push
 from tests import labelling
@@ -24,11 +24,11 @@ def filled(served, project, default_taxonomy):
 def members(filled, project):
     """The owner and two members of the organisation."""
     access = server.access(filled, project.labelstudio)
-    people = [
-        access,
-        *(replay._as_user(filled, access, f"{who}@simulated.invalid") for who in ("ann", "bob")),
+    others = [
+        users.member(access, mail, server.user_password(filled, mail))
+        for mail in ("ann@simulated.invalid", "bob@simulated.invalid")
     ]
-    clients = [Client(one) for one in people]
+    clients = [Client(one) for one in (access, *others)]
     yield clients
     for client in clients:
         client.__exit__()

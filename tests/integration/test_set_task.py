@@ -17,11 +17,15 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 FPS, VIDEO = 30.0, "abcdef012345"
 
 
+def place(workspace, split):
+    row = {"subject": "ann", "split": split, "reason": "drawn"}
+    tables.write(tables.ASSIGNMENTS, tables.ASSIGNMENTS.frame([row]), workspace.assignments)
+
+
 @pytest.fixture
 def filmed(served, project, default_taxonomy):
     """A workspace with one video of three reps, through the reps stage."""
     served.rep_registry.unlink(missing_ok=True)
-    served.assignments.unlink(missing_ok=True)
     pose, _ = figures.push_up(reps=3, fps=FPS)
     figures.film(served.video(VIDEO), pose, FPS)
     tables.write(tables.POSE, figures.pose_table(pose), served.pose(VIDEO))
@@ -31,6 +35,7 @@ def filmed(served, project, default_taxonomy):
     seen = [{"video_id": VIDEO, "view": "side", "flags": []}]
     tables.write(tables.QUALITY, tables.QUALITY.frame(seen), served.quality)
     tables.write(tables.BOUNDARIES, tables.BOUNDARIES.empty(), served.boundaries)
+    place(served, "train")
     reps_stage.run(served, project)
     return served
 
@@ -172,8 +177,7 @@ def test_what_is_refused(filmed, project):
     with pytest.raises(BadInputError, match="without consent"):
         sets.run(filmed, project, [VIDEO])
     tables.write(tables.VIDEOS, videos, filmed.videos)
-    placed = tables.ASSIGNMENTS.frame([{"subject": "ann", "split": "test", "reason": "drawn"}])
-    tables.write(tables.ASSIGNMENTS, placed, filmed.assignments)
+    place(filmed, "test")
     with pytest.raises(BadInputError, match="is of a test subject"):
         sets.run(filmed, project, [VIDEO])
 
