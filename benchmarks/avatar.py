@@ -37,7 +37,6 @@ TAXONOMY = taxonomy.load(TEMPLATE / "labeling_config" / "taxonomy.yaml")
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 JOINTS = [INDEX[f"{side}_{limb}"] for side in ("left", "right") for limb in LIMBS]
 VIEWS = ("side", "oblique", "front")
-THIRDS = ("mild", "clear", "strong")
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pushup_data import params, scaffold, taxonomy
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import TEMPLATE, Workspace
+
+# A property that does real work takes as long as the machine is busy.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture
