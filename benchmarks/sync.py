@@ -1,11 +1,11 @@
 """How fast tasks go to a real Label Studio and annotations come back, beside a plain loop with the SDK.
 
-    python -m benchmarks.sync [--tasks 10000] [--part 500]
+    python -m benchmarks.sync [--tasks 10000] [--part 200]
 
-The plain loop creates tasks and predictions one by one, and fetches tasks one by one, as the SDK's examples
-do; it does so for a part of them, and its times are scaled up. The annotations of the full pull are imported
-with their tasks, since making so many one by one takes the server longer than all the rest; the 100 changes
-are made one by one.
+Every fifth task is for two people, as params.yaml has it by default. The plain loop creates tasks and
+predictions one by one, and fetches annotations task by task, as the SDK's examples do; it does so for a part
+of them, and its times are scaled up. The annotations of the full pull are imported with their tasks, since
+making so many one by one takes the server longer than all the rest; the 100 changes are made one by one.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from label_studio_sdk import LabelStudio
 
 from pushup_data import ledger, params, scaffold, taxonomy
@@ -31,6 +32,8 @@ from pushup_data.workspace import Workspace
 from tests import labelling
 
 CHANGES = 100
+SHARED = 5  # one task in so many is for two people
+PLACES = {"player": "", "videos": {}}  # what push adds; the plain loop and the annotated tasks do without
 
 
 def measured(function: Callable[..., None], *arguments: Any) -> tuple[float, float]:
@@ -56,7 +59,9 @@ def _measure(queue: Any, function: Callable[..., None], arguments: tuple[Any, ..
 def tasks(workspace: Workspace, count: int) -> list[dict[str, Any]]:
     """Return the tasks of a queue of so many reps."""
     known = taxonomy.load(workspace.taxonomy)
-    return push.wanted(labelling.queued(count), labelling.predictions(count, known), known)
+    two = pl.when(pl.col("position") % SHARED == 0).then(2).otherwise(1).cast(pl.Int64).alias("opinions")
+    queued = labelling.queued(count).with_columns(two)
+    return push.wanted(queued, labelling.predictions(count, known), known)
 
 
 def push_all(workspace: Workspace, settings: Params, count: int) -> None:
@@ -74,8 +79,7 @@ def annotated(workspace: Workspace, settings: Params, count: int) -> None:
     with Client(server.access(workspace, settings.labelstudio)) as client:
         project = push.sync(client, workspace, settings.labelstudio, [], known).project
         rows = [
-            {"data": t["data"] | {"player": "", "video": ""}, "predictions": t["predictions"]}
-            for t in tasks(workspace, count)
+            {"data": t["data"] | PLACES, "predictions": t["predictions"]} for t in tasks(workspace, count)
         ]
         client.import_tasks(project, [row | {"annotations": [annotation]} for row in rows])
 
@@ -95,9 +99,11 @@ def plain_push(workspace: Workspace, settings: Params, part: int) -> None:
     title = f"{settings.labelstudio.title} plain"
     project = sdk.projects.create(title=title, label_config=config.render(taxonomy.load(workspace.taxonomy)))
     for task in tasks(workspace, part):
-        made = sdk.tasks.create(project=project.id, data=task["data"] | {"player": "", "video": ""})
+        made = sdk.tasks.create(project=project.id, data=task["data"] | PLACES)
         for prediction in task["predictions"]:
             sdk.predictions.create(task=made.id, **prediction)
+        if task["opinions"] > 1:
+            sdk.tasks.update(id=made.id, overlap=task["opinions"])
 
 
 def plain_pull(workspace: Workspace, settings: Params, part: int) -> None:
@@ -115,7 +121,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tasks", type=int, default=10_000)
-    parser.add_argument("--part", type=int, default=500, help="of the tasks, for the plain loop")
+    parser.add_argument("--part", type=int, default=200, help="of the tasks, for the plain loop")
     parser.add_argument("--port", type=int, default=18670)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pushup-sync-") as name:

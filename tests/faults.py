@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest import mock
 
 import httpx
+import polars as pl
 
 from pushup_data import ledger, locks, tables
 from pushup_data.errors import PushupDataError
@@ -29,6 +30,7 @@ from tests import labelling
 
 MODES = ("dropped before", "dropped after", "answered 500", "timed out")  # before, after the server's work
 TOUCHED = 8  # reps that get annotations; the others are put into another order again and again
+SHARED = 5  # one rep in so many is for two people
 _TIMEOUT_S = 1.5
 
 _CHILD = """
@@ -52,6 +54,7 @@ class Bench:
         self.random = random.Random(seed)
         self.made: set[int] = set()
         labelling.fill(workspace, known, count)
+        self._queue(list(range(count)))
         push.run(workspace, params)
         self.change(push)
 
@@ -64,8 +67,7 @@ class Bench:
                 client.annotate(task["id"], {"result": ticked, "lead_time": 2})
             self.made = {a["id"] for t in self._tasks(client) for a in t["annotations"]}
         if stage is push:
-            order = self.random.sample(range(self.count), self.count)
-            tables.write(tables.QUEUE, labelling.queue(order), self.workspace.queue)
+            self._queue(self.random.sample(range(self.count), self.count))
 
     def outcome(self, stage: Stage) -> tuple[int, int, bool]:
         """Run the stage again, undisturbed; return labels lost, duplicates, and whether all is well."""
@@ -82,14 +84,24 @@ class Bench:
         queue = tables.read(tables.QUEUE, self.workspace.queue).sort("position")["rep_id"]
         wanted = [n for n in queue if int(n[1:-4]) >= TOUCHED]
         whole = all(len(t["predictions"]) == 1 for t in tasks)
-        healed = free == wanted and set(names) == set(queue) and whole and max(versions.values()) == 1
+        asked = {t["data"]["rep_id"]: t["overlap"] for t in tasks}
+        right = asked == {f"v{n}-f10": _opinions(n) for n in range(self.count)}
+        healed = free == wanted and right and whole and max(versions.values()) == 1
         return lost, len(names) - len(set(names)), healed
 
     def _tasks(self, client: Client) -> list[dict]:
         project = client.project(self.params.labelstudio.title)
         assert project is not None
         self._project = project["id"]
-        return list(client.tasks(project["id"], "id,data,annotations,predictions"))
+        return list(client.tasks(project["id"], "id,data,annotations,predictions,overlap"))
+
+    def _queue(self, order: list[int]) -> None:
+        opinions = pl.Series("opinions", [_opinions(n) for n in order], dtype=pl.Int64)
+        tables.write(tables.QUEUE, labelling.queue(order).with_columns(opinions), self.workspace.queue)
+
+
+def _opinions(number: int) -> int:
+    return 2 if number % SHARED == 0 else 1
 
 
 def disturbed(stage: Stage, bench: Bench) -> None:
