@@ -70,9 +70,10 @@ def main() -> None:
                 for stage in (push, pull):
                     start = time.perf_counter()
                     with contextlib.redirect_stdout(io.StringIO()):
-                        found = [one(fault, stage, bench)]
+                        taken = duration(stage, bench)
+                        found = [one(fault, stage, bench, taken)]
                         while len(found) < options.points and time.perf_counter() - start < options.seconds:
-                            found.append(one(fault, stage, bench))
+                            found.append(one(fault, stage, bench, taken))
                     lost, twice, healed = (sum(values) for values in zip(*found, strict=True))
                     good = good and lost == twice == 0 and healed == len(found)
                     print(
@@ -85,13 +86,17 @@ def main() -> None:
     sys.exit(0 if good else 1)
 
 
-def one(fault: Fault, stage: object, bench: Bench) -> tuple[int, int, bool]:
-    """Disturb a stage at a random point of an undisturbed run's duration."""
-    run: Stage = stage.run  # type: ignore[attr-defined]
+def duration(stage: object, bench: Bench) -> float:
+    """Return how many seconds a stage takes undisturbed."""
     bench.change(stage)
     start = time.perf_counter()
-    run(bench.workspace, bench.params)
-    taken = time.perf_counter() - start
+    stage.run(bench.workspace, bench.params)  # type: ignore[attr-defined]
+    return time.perf_counter() - start
+
+
+def one(fault: Fault, stage: object, bench: Bench, taken: float) -> tuple[int, int, bool]:
+    """Disturb a stage at a random point of its duration."""
+    run: Stage = stage.run  # type: ignore[attr-defined]
     bench.change(stage)
     fault(run, bench, bench.random.uniform(0, taken))
     return bench.outcome(run)

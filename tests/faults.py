@@ -31,7 +31,8 @@ from tests import labelling
 MODES = ("dropped before", "dropped after", "answered 500", "timed out")  # before, after the server's work
 TOUCHED = 8  # reps that get annotations; the others are put into another order again and again
 SHARED = 5  # one rep in so many is for two people
-_TIMEOUT_S = 1.5
+_TIMEOUT_S = 1.0
+_WAITS_S = (0.05,) * 5  # the client's own are for a server that restarts
 
 _CHILD = """
 import importlib, pathlib, sys
@@ -80,9 +81,9 @@ class Bench:
         with Client(server.access(self.workspace, self.params.labelstudio)) as client:
             tasks = self._tasks(client)
         names = [t["data"]["rep_id"] for t in tasks]
-        free = [n for n in names if int(n[1:-4]) >= TOUCHED]
+        free = [n for n in names if _number(n) >= TOUCHED]
         queue = tables.read(tables.QUEUE, self.workspace.queue).sort("position")["rep_id"]
-        wanted = [n for n in queue if int(n[1:-4]) >= TOUCHED]
+        wanted = [n for n in queue if _number(n) >= TOUCHED]
         whole = all(len(t["predictions"]) == 1 for t in tasks)
         asked = {t["data"]["rep_id"]: t["overlap"] for t in tasks}
         right = asked == {f"v{n}-f10": _opinions(n) for n in range(self.count)}
@@ -96,8 +97,17 @@ class Bench:
         return list(client.tasks(project["id"], "id,data,annotations,predictions,overlap"))
 
     def _queue(self, order: list[int]) -> None:
-        opinions = pl.Series("opinions", [_opinions(n) for n in order], dtype=pl.Int64)
-        tables.write(tables.QUEUE, labelling.queue(order).with_columns(opinions), self.workspace.queue)
+        queue = labelling.queue(order)
+        opinions = [_opinions(_number(name)) for name in queue["rep_id"]]
+        tables.write(
+            tables.QUEUE,
+            queue.with_columns(pl.Series("opinions", opinions, dtype=pl.Int64)),
+            self.workspace.queue,
+        )
+
+
+def _number(rep_id: str) -> int:
+    return int(rep_id.removeprefix("v").removesuffix("-f10"))
 
 
 def _opinions(number: int) -> int:
@@ -147,6 +157,7 @@ def failing(stage: Stage, bench: Bench, mode: str, share: float = 0.5) -> None:
         with (
             mock.patch.object(server, "access", return_value=through),
             mock.patch.object(client_module, "_TIMEOUT_S", _TIMEOUT_S),
+            mock.patch.object(client_module, "_WAITS_S", _WAITS_S),
         ):
             disturbed(stage, bench)
 
@@ -173,7 +184,7 @@ def proxy(target: str, mode: str, share: float, chance: random.Random) -> Iterat
             )
             if fails:
                 self.close_connection = True
-                time.sleep(_TIMEOUT_S + 0.5 if mode == "timed out" else 0)
+                time.sleep(_TIMEOUT_S + 0.2 if mode == "timed out" else 0)
                 return
             self._answer(answer.status_code, answer.content)
 

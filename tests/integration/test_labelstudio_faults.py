@@ -7,7 +7,7 @@ from tests import faults
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
-COUNT = 24
+COUNT = 15
 GOOD = (0, 0, True)
 
 
