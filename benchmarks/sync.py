@@ -3,10 +3,11 @@
     python -m benchmarks.sync [--tasks 10000] [--part 200]
 
 A second person costs a request per task, which is timed apart: a push after 100 tasks came to need one. The
-plain loop creates tasks and predictions one by one, and fetches annotations task by task, as the SDK's examples
-do; it does so for a part of them, and its times are scaled up. The annotations of the full pull are imported
-with their tasks, since making so many one by one takes the server longer than the rest. They are dated back, in
-the server's database, over 30 days: nobody annotates so many in less. The 100 changes are made one by one.
+plain loop creates tasks and predictions one by one, and fetches annotations task by task, as the SDK's
+examples do; it does so for a part of them, and its times are scaled up. The annotations of the full pull are
+imported with their tasks, since making so many one by one takes the server longer than the rest. They are
+dated back, in the server's database, over 30 days: nobody annotates so many in less. The 100 changes are made
+one by one.
 """
 
 import argparse
