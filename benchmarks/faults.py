@@ -1,10 +1,10 @@
 """What remains after faults in the middle of push and of pull, on a real Label Studio.
 
-    python -m benchmarks.faults [--points 30] [--reps 60]
+    python -m benchmarks.faults [--points 30] [--reps 60] [--seconds 1000]
 
 After each fault the stage runs again, undisturbed. Lost: annotations that the ledger then lacks. Duplicate:
-tasks beyond one per rep. Healed: the queue is there in its order, each task with its one prediction, and the
-ledger has every version once.
+tasks beyond one per rep. Healed: the queue is there in its order, each task with its one prediction and
+for as many people as it should be, and the ledger has every version once.
 """
 
 import argparse
@@ -48,6 +48,7 @@ def main() -> None:
     )
     parser.add_argument("--points", type=int, default=30, help="runs per fault and stage")
     parser.add_argument("--reps", type=int, default=60, help="tasks in the queue")
+    parser.add_argument("--seconds", type=float, default=1000, help="no further runs of a row after these")
     parser.add_argument("--port", type=int, default=18655)
     options = parser.parse_args()
     good = True
@@ -69,7 +70,10 @@ def main() -> None:
                 for stage in (push, pull):
                     start = time.perf_counter()
                     with contextlib.redirect_stdout(io.StringIO()):
-                        found = [one(fault, stage, bench) for _ in range(options.points)]
+                        taken = duration(stage, bench)
+                        found = [one(fault, stage, bench, taken)]
+                        while len(found) < options.points and time.perf_counter() - start < options.seconds:
+                            found.append(one(fault, stage, bench, taken))
                     lost, twice, healed = (sum(values) for values in zip(*found, strict=True))
                     good = good and lost == twice == 0 and healed == len(found)
                     print(
@@ -82,13 +86,17 @@ def main() -> None:
     sys.exit(0 if good else 1)
 
 
-def one(fault: Fault, stage: object, bench: Bench) -> tuple[int, int, bool]:
-    """Disturb a stage at a random point of an undisturbed run's duration."""
-    run: Stage = stage.run  # type: ignore[attr-defined]
+def duration(stage: object, bench: Bench) -> float:
+    """Return how many seconds a stage takes undisturbed."""
     bench.change(stage)
     start = time.perf_counter()
-    run(bench.workspace, bench.params)
-    taken = time.perf_counter() - start
+    stage.run(bench.workspace, bench.params)  # type: ignore[attr-defined]
+    return time.perf_counter() - start
+
+
+def one(fault: Fault, stage: object, bench: Bench, taken: float) -> tuple[int, int, bool]:
+    """Disturb a stage at a random point of its duration."""
+    run: Stage = stage.run  # type: ignore[attr-defined]
     bench.change(stage)
     fault(run, bench, bench.random.uniform(0, taken))
     return bench.outcome(run)

@@ -1,11 +1,13 @@
 """How fast tasks go to a real Label Studio and annotations come back, beside a plain loop with the SDK.
 
-    python -m benchmarks.sync [--tasks 10000] [--part 500]
+    python -m benchmarks.sync [--tasks 10000] [--part 200]
 
-The plain loop creates tasks and predictions one by one, and fetches tasks one by one, as the SDK's examples
-do; it does so for a part of them, and its times are scaled up. The annotations of the full pull are imported
-with their tasks, since making so many one by one takes the server longer than all the rest; the 100 changes
-are made one by one.
+A second person costs a request per task, which is timed apart: a push after 100 tasks came to need one. The
+plain loop creates tasks and predictions one by one, and fetches annotations task by task, as the SDK's
+examples do; it does so for a part of them, and its times are scaled up. The annotations of the full pull are
+imported with their tasks, since making so many one by one takes the server longer than the rest. They are
+dated back, in the server's database, over 30 days: nobody annotates so many in less. The 100 changes are made
+one by one.
 """
 
 import argparse
@@ -13,13 +15,16 @@ import contextlib
 import io
 import multiprocessing
 import resource
+import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from label_studio_sdk import LabelStudio
 
 from pushup_data import ledger, params, scaffold, taxonomy
@@ -31,6 +36,8 @@ from pushup_data.workspace import Workspace
 from tests import labelling
 
 CHANGES = 100
+DAYS = 30
+PLACES = {"player": "", "videos": {}}  # what push adds; the plain loop and the annotated tasks do without
 
 
 def measured(function: Callable[..., None], *arguments: Any) -> tuple[float, float]:
@@ -53,15 +60,17 @@ def _measure(queue: Any, function: Callable[..., None], arguments: tuple[Any, ..
     queue.put((time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
-def tasks(workspace: Workspace, count: int) -> list[dict[str, Any]]:
-    """Return the tasks of a queue of so many reps."""
+def tasks(workspace: Workspace, count: int, shared: int = 0) -> list[dict[str, Any]]:
+    """Return the tasks of a queue of so many reps, the first `shared` of them for two people."""
     known = taxonomy.load(workspace.taxonomy)
-    return push.wanted(labelling.queued(count), labelling.predictions(count, known), known)
+    two = pl.when(pl.col("position") < shared).then(2).otherwise(1).cast(pl.Int64).alias("opinions")
+    queued = labelling.queued(count).with_columns(two)
+    return push.wanted(queued, labelling.predictions(count, known), known)
 
 
-def push_all(workspace: Workspace, settings: Params, count: int) -> None:
+def push_all(workspace: Workspace, settings: Params, count: int, shared: int) -> None:
     known = taxonomy.load(workspace.taxonomy)
-    wanted = tasks(workspace, count)
+    wanted = tasks(workspace, count, shared)
     push.check(wanted, known)
     with Client(server.access(workspace, settings.labelstudio)) as client:
         push.sync(client, workspace, settings.labelstudio, wanted, known)
@@ -74,10 +83,17 @@ def annotated(workspace: Workspace, settings: Params, count: int) -> None:
     with Client(server.access(workspace, settings.labelstudio)) as client:
         project = push.sync(client, workspace, settings.labelstudio, [], known).project
         rows = [
-            {"data": t["data"] | {"player": "", "video": ""}, "predictions": t["predictions"]}
-            for t in tasks(workspace, count)
+            {"data": t["data"] | PLACES, "predictions": t["predictions"]} for t in tasks(workspace, count)
         ]
-        client.import_tasks(project, [row | {"annotations": [annotation]} for row in rows])
+        made = client.import_tasks(project, [row | {"annotations": [annotation]} for row in rows])
+    past = "strftime('%Y-%m-%d %H:%M:%f', 'now', printf('-%d seconds', (? - {}) * ?))"
+    path = workspace.labelstudio / "data" / "label_studio.sqlite3"
+    with closing(sqlite3.connect(path, timeout=60)) as database, database:
+        for table, task in (("task", "id"), ("task_completion", "task_id")):
+            database.execute(
+                f"UPDATE {table} SET updated_at = {past.format(task)} WHERE project_id = ?",
+                (made[-1], DAYS * 86_400 // count, project),
+            )
 
 
 def change(workspace: Workspace, settings: Params) -> None:
@@ -95,7 +111,7 @@ def plain_push(workspace: Workspace, settings: Params, part: int) -> None:
     title = f"{settings.labelstudio.title} plain"
     project = sdk.projects.create(title=title, label_config=config.render(taxonomy.load(workspace.taxonomy)))
     for task in tasks(workspace, part):
-        made = sdk.tasks.create(project=project.id, data=task["data"] | {"player": "", "video": ""})
+        made = sdk.tasks.create(project=project.id, data=task["data"] | PLACES)
         for prediction in task["predictions"]:
             sdk.predictions.create(task=made.id, **prediction)
 
@@ -115,7 +131,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tasks", type=int, default=10_000)
-    parser.add_argument("--part", type=int, default=500, help="of the tasks, for the plain loop")
+    parser.add_argument("--part", type=int, default=200, help="of the tasks, for the plain loop")
     parser.add_argument("--port", type=int, default=18670)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pushup-sync-") as name:
@@ -135,7 +151,8 @@ def main() -> None:
         server.start(workspace, ours.labelstudio)
         count, part = options.tasks, options.part
         try:
-            pushed = measured(push_all, workspace, ours, count)
+            pushed = measured(push_all, workspace, ours, count, 0)
+            shared = measured(push_all, workspace, ours, count, CHANGES)
             plain_pushed = measured(plain_push, workspace, ours, part)
             measured(annotated, workspace, answered, count)
             pulled = measured(pull.run, workspace, answered)
@@ -151,6 +168,7 @@ def main() -> None:
     print("|---|---|---|---|")
     for what, (seconds, peak), plain in (
         ("push with predictions", pushed, plain_pushed[0] * scale),
+        (f"push after {CHANGES} came to need a second person", shared, plain_pushed[0] * scale),
         ("full pull", pulled, plain_pulled[0] * scale),
         (f"pull after {CHANGES} changes", again, plain_pulled[0] * scale),
         ("pull with nothing new", nothing, plain_pulled[0] * scale),

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest import mock
 
 import httpx
+import polars as pl
 
 from pushup_data import ledger, locks, tables
 from pushup_data.errors import PushupDataError
@@ -29,7 +30,9 @@ from tests import labelling
 
 MODES = ("dropped before", "dropped after", "answered 500", "timed out")  # before, after the server's work
 TOUCHED = 8  # reps that get annotations; the others are put into another order again and again
-_TIMEOUT_S = 1.5
+SHARED = 5  # one rep in so many is for two people
+_TIMEOUT_S = 1.0
+_WAITS_S = (0.05,) * 5  # the client's own are for a server that restarts
 
 _CHILD = """
 import importlib, pathlib, sys
@@ -52,6 +55,7 @@ class Bench:
         self.random = random.Random(seed)
         self.made: set[int] = set()
         labelling.fill(workspace, known, count)
+        self._queue(list(range(count)))
         push.run(workspace, params)
         self.change(push)
 
@@ -64,8 +68,7 @@ class Bench:
                 client.annotate(task["id"], {"result": ticked, "lead_time": 2})
             self.made = {a["id"] for t in self._tasks(client) for a in t["annotations"]}
         if stage is push:
-            order = self.random.sample(range(self.count), self.count)
-            tables.write(tables.QUEUE, labelling.queue(order), self.workspace.queue)
+            self._queue(self.random.sample(range(self.count), self.count))
 
     def outcome(self, stage: Stage) -> tuple[int, int, bool]:
         """Run the stage again, undisturbed; return labels lost, duplicates, and whether all is well."""
@@ -78,18 +81,37 @@ class Bench:
         with Client(server.access(self.workspace, self.params.labelstudio)) as client:
             tasks = self._tasks(client)
         names = [t["data"]["rep_id"] for t in tasks]
-        free = [n for n in names if int(n[1:-4]) >= TOUCHED]
+        free = [n for n in names if _number(n) >= TOUCHED]
         queue = tables.read(tables.QUEUE, self.workspace.queue).sort("position")["rep_id"]
-        wanted = [n for n in queue if int(n[1:-4]) >= TOUCHED]
+        wanted = [n for n in queue if _number(n) >= TOUCHED]
         whole = all(len(t["predictions"]) == 1 for t in tasks)
-        healed = free == wanted and set(names) == set(queue) and whole and max(versions.values()) == 1
+        asked = {t["data"]["rep_id"]: t["overlap"] for t in tasks}
+        right = asked == {f"v{n}-f10": _opinions(n) for n in range(self.count)}
+        healed = free == wanted and right and whole and max(versions.values()) == 1
         return lost, len(names) - len(set(names)), healed
 
     def _tasks(self, client: Client) -> list[dict]:
         project = client.project(self.params.labelstudio.title)
         assert project is not None
         self._project = project["id"]
-        return list(client.tasks(project["id"], "id,data,annotations,predictions"))
+        return list(client.tasks(project["id"], "id,data,annotations,predictions,overlap"))
+
+    def _queue(self, order: list[int]) -> None:
+        queue = labelling.queue(order)
+        opinions = [_opinions(_number(name)) for name in queue["rep_id"]]
+        tables.write(
+            tables.QUEUE,
+            queue.with_columns(pl.Series("opinions", opinions, dtype=pl.Int64)),
+            self.workspace.queue,
+        )
+
+
+def _number(rep_id: str) -> int:
+    return int(rep_id.removeprefix("v").removesuffix("-f10"))
+
+
+def _opinions(number: int) -> int:
+    return 2 if number % SHARED == 0 else 1
 
 
 def disturbed(stage: Stage, bench: Bench) -> None:
@@ -135,6 +157,7 @@ def failing(stage: Stage, bench: Bench, mode: str, share: float = 0.5) -> None:
         with (
             mock.patch.object(server, "access", return_value=through),
             mock.patch.object(client_module, "_TIMEOUT_S", _TIMEOUT_S),
+            mock.patch.object(client_module, "_WAITS_S", _WAITS_S),
         ):
             disturbed(stage, bench)
 
@@ -161,7 +184,7 @@ def proxy(target: str, mode: str, share: float, chance: random.Random) -> Iterat
             )
             if fails:
                 self.close_connection = True
-                time.sleep(_TIMEOUT_S + 0.5 if mode == "timed out" else 0)
+                time.sleep(_TIMEOUT_S + 0.2 if mode == "timed out" else 0)
                 return
             self._answer(answer.status_code, answer.content)
 
@@ -171,8 +194,9 @@ def proxy(target: str, mode: str, share: float, chance: random.Random) -> Iterat
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # the client waited no longer
+                self.end_headers()
+                self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -13,6 +13,7 @@ from pushup_data.params import Params
 from pushup_data.workspace import Workspace
 
 _titles = itertools.count(1)
+_PORT = 18200  # also where it starts again after a test that kills it
 _FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 
 
@@ -34,7 +35,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, default_params: Params) -> 
     root = tmp_path_factory.mktemp("served") / "workspace"
     scaffold.init(root)
     workspace = Workspace(root)
-    server.start(workspace, default_params.labelstudio.model_copy(update={"port": 18200}))
+    server.start(workspace, default_params.labelstudio.model_copy(update={"port": _PORT}))
     yield workspace
     server.stop(workspace)
 
@@ -44,5 +45,7 @@ def project(served: Workspace, default_params: Params) -> Params:
     """Settings with a project title of its own; what earlier tests pulled and pushed is gone."""
     for path in (served.annotations, served.receipt, served.server, served.boundaries):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    settings = default_params.labelstudio.model_copy(update={"title": f"project {next(_titles)}"})
+    settings = default_params.labelstudio.model_copy(
+        update={"title": f"project {next(_titles)}", "port": _PORT}
+    )
     return default_params.model_copy(update={"labelstudio": settings})

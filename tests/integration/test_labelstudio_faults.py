@@ -7,7 +7,7 @@ from tests import faults
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
-COUNT = 24
+COUNT = 15
 GOOD = (0, 0, True)
 
 
@@ -16,7 +16,7 @@ def bench(served, project, default_taxonomy):
     return faults.Bench(served, project, default_taxonomy, COUNT, seed=0)
 
 
-@pytest.mark.parametrize("mode", faults.MODES)
+@pytest.mark.parametrize("mode", ["answered 500", "dropped after"])  # without and with the server's work done
 def test_half_the_requests_fail(bench, mode):
     for stage in (push, pull):
         bench.change(stage)
@@ -26,10 +26,9 @@ def test_half_the_requests_fail(bench, mode):
 
 def test_the_process_is_killed(bench):
     for stage in (push, pull):
-        for _ in range(2):
-            bench.change(stage)
-            faults.client_killed(stage.run, bench, bench.random.uniform(0, 0.4))
-            assert bench.outcome(stage.run) == GOOD
+        bench.change(stage)
+        faults.client_killed(stage.run, bench, bench.random.uniform(0, 0.4))
+        assert bench.outcome(stage.run) == GOOD
 
 
 def test_two_at_once(bench):
