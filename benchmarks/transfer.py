@@ -53,6 +53,7 @@ class Sample:
     sequence: data.Floats
     rules: dict[str, float | None]
     y: Floats  # per error 1, 0, NaN
+    right: bool  # nothing is wrong with it, seen or not
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,15 @@ def arguments() -> argparse.Namespace:
 
 
 def sample(
-    pose: Pose, signals: Signals, rep: Rep, size: tuple[int, int], fps: float, group: str, y: Floats
+    pose: Pose,
+    signals: Signals,
+    rep: Rep,
+    *,
+    size: tuple[int, int],
+    fps: float,
+    group: str,
+    y: Floats,
+    right: bool,
 ) -> Sample:
     width, height = size
     light = np.full(len(pose), 120.0)
@@ -102,7 +111,13 @@ def sample(
         steps=SETTINGS.train.steps,
     )
     return Sample(
-        group, rep.view, statistics(signals, rep), sequence, {o.error: o.probability for o in said}, y
+        group=group,
+        view=rep.view,
+        features=statistics(signals, rep),
+        sequence=sequence,
+        rules={o.error: o.probability for o in said},
+        y=y,
+        right=right,
     )
 
 
@@ -138,16 +153,29 @@ def of_set(row: dict[str, Any], table: Any) -> list[Sample]:
             if overlap(true, rep) > 0.5:
                 value = {t["error"]: {"present": 1.0, "absent": 0.0}.get(t["value"]) for t in true["errors"]}
                 y = np.array([np.nan if value[e] is None else value[e] for e in ERRORS], dtype=np.float64)
-                found.append(sample(pose, signals, rep, size, row["fps"], row["subject"], y))
+                found.append(
+                    sample(
+                        pose,
+                        signals,
+                        rep,
+                        size=size,
+                        fps=row["fps"],
+                        group=row["subject"],
+                        y=y,
+                        right=not any(t["severity"] for t in true["errors"]),
+                    )
+                )
     return found
 
 
 def of_clip(clip: Any) -> list[Sample]:
+    right = all(clip.agreed(error) != "1" for error in ERRORS)
     signals = kinematics.measure(clip.pose, clip.fps, clip.width, clip.height)
     unknown = np.full(len(ERRORS), np.nan)
     size = (clip.width, clip.height)
     found = reps.in_signals(signals, clip.pose, clip.fps, SETTINGS.reps)
-    return [sample(clip.pose, signals, r, size, clip.fps, clip.scene, unknown) for r in found]
+    of_all = {"size": size, "fps": clip.fps, "group": clip.scene, "y": unknown, "right": right}
+    return [sample(clip.pose, signals, rep, **of_all) for rep in found]
 
 
 def transfer(avatars: Sequence[Sample], real: Sequence[RealClip], seeds: int) -> None:
@@ -255,9 +283,8 @@ def network(
 def distances(avatars: Sequence[Sample], real: Sequence[RealClip]) -> None:
     """Compare right reps from side and obliquely, where a feature is known on both sides."""
     beside = ("side", "oblique")
-    ours = [s for s in avatars if s.view in beside and not (s.y == 1).any()]
-    clean = [c for c in real if "1" not in c.said.values()]
-    theirs = [s for c in clean for s in c.samples if s.view in beside]
+    ours = [s for s in avatars if s.view in beside and s.right]
+    theirs = [s for c in real for s in c.samples if s.view in beside and s.right]
     a, b = (np.stack([s.features for s in side]) for side in (ours, theirs))
     print(f"\nright reps from side and obliquely: {len(a)} avatars', {len(b)} people's\n")
     print("| feature | KS | avatars 10, 50, 90 % | people 10, 50, 90 % |\n|---|---|---|---|")
