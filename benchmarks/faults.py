@@ -1,6 +1,6 @@
 """What remains after faults in the middle of push and of pull, on a real Label Studio.
 
-    python -m benchmarks.faults [--points 30] [--reps 60] [--seconds 1000]
+    python -m benchmarks.faults [--points 30] [--reps 60] [--seconds 1000] [--only "server killed"]
 
 After each fault the stage runs again, undisturbed. Lost: annotations that the ledger then lacks. Duplicate:
 tasks beyond one per rep. Healed: the queue is there in its order, each task with its one prediction and
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=30, help="runs per fault and stage")
     parser.add_argument("--reps", type=int, default=60, help="tasks in the queue")
     parser.add_argument("--seconds", type=float, default=1000, help="no further runs of a row after these")
+    parser.add_argument("--only", choices=[*kinds()], help="one kind of fault; default: all")
     parser.add_argument("--port", type=int, default=18655)
     options = parser.parse_args()
     good = True
@@ -61,6 +62,8 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|")
         try:
             for number, (kind, fault) in enumerate(kinds().items()):
+                if options.only not in (None, kind):
+                    continue
                 labelstudio = settings.labelstudio.model_copy(
                     update={"port": options.port, "title": f"faults {number}"}
                 )
