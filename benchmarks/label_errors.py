@@ -19,7 +19,7 @@ from rules import TAXONOMY, judge
 from simulated import ERRORS, Booleans, Floats, measured
 from sklearn.metrics import roc_auc_score
 
-from pushup_data import doubts, quality, reviews, tables
+from pushup_data import doubts, kinematics, quality, reviews, tables
 from pushup_data.model import data
 
 World = tuple[Floats, Floats, Floats, list[str]]  # labels, features, rules, who is filmed
@@ -97,13 +97,13 @@ def real(folder: Path, cache: Path) -> World:
         opinion = judge(clip)
         rules.append([np.nan if opinion[e][0] is None else opinion[e][0] for e in TAXONOMY.ids])
         truth.append([{"0": 0.0, "1": 1.0}.get(clip.agreed(e) or "", np.nan) for e in TAXONOMY.ids])
+        size = (clip.width, clip.height)
         whole = data.sequence(
             clip.pose,
-            start=0,
-            end=len(clip.table),
-            near_side=quality.near_side(clip.pose),
-            width=clip.width,
-            height=clip.height,
+            kinematics.measure(clip.pose, clip.fps, *size),
+            data.Seen(0, len(clip.table), quality.near_side(clip.pose), "side", "feet"),
+            np.zeros(0, dtype=np.float32),
+            size=size,
             steps=32,
         )
         x.append(data.statistics(whole[None])[0])

@@ -142,7 +142,14 @@ def _predicted(
     opinions = None
     if model is not None and len(reps):
         videos = pl.DataFrame([row])
-        x = data.sequences(reps, videos, lambda _: landmarks.from_table(frame), model.steps)
+        x = data.sequences(
+            reps,
+            videos,
+            rules,
+            lambda _: landmarks.from_table(frame),
+            errors=model.errors,
+            steps=model.steps,
+        )
         opinions, _ = model.judge(x, reps, known)
     thresholds = model.thresholds if model else {}
     speaker = speaker if model else "rules"

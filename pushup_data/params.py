@@ -96,14 +96,21 @@ class Split(_Section):
     min_likeness: float = Field(default=0.68, ge=0, le=1)
 
 
+class Model(_Section):
+    """The network."""
+
+    kind: Literal["cnn-lstm", "cnn", "lstm", "transformer"] = "cnn-lstm"
+    streams: tuple[Literal["pose", "rgb"], ...] = ("pose",)
+    width: int = Field(default=32, ge=4, multiple_of=4)
+    steps: int = Field(default=64, ge=16)
+
+
 class Train(_Section):
-    """The CNN-LSTM and its training."""
+    """The network's training."""
 
     epochs: int = Field(ge=1)
     lr: float = Field(gt=0)
     batch_size: int = Field(ge=1)
-    width: int = Field(ge=4)
-    steps: int = Field(ge=16)
     min_labels: int = Field(ge=1)
     patience: int = Field(ge=1)
 
@@ -135,6 +142,7 @@ class Params(_Section):
     labelstudio: LabelStudio
     labels: Labels
     split: Split
+    model: Model
     train: Train
     evaluate: Evaluate
     select: Select

@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pushup_data import tables
+from pushup_data import kinematics, tables
 from pushup_data.landmarks import INDEX, SHOWN_EDGES, Pose
+from pushup_data.model import data
+from pushup_data.model.data import Seen
 
 Array = npt.NDArray[np.float64]
 Truth = tuple[int, int, int]
@@ -279,3 +281,27 @@ def _film(
         series[~detected] = np.nan
     xy32, z32, visibility32, world32 = (a.astype(np.float32) for a in (xy, z, visibility, world))
     return Pose(xy=xy32, z=z32, visibility=visibility32, world=world32, detected=detected)
+
+
+def sequence(
+    pose: Pose,
+    start: int,
+    end: int,
+    *,
+    near_side: str = "left",
+    view: str = "side",
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    fps: float = 30.0,
+    steps: int = 32,
+    opinions: Sequence[float] = (),
+) -> npt.NDArray[np.float32]:
+    """Return what the network sees of frames [start, end)."""
+    return data.sequence(
+        pose,
+        kinematics.measure(pose, fps, width, height),
+        Seen(start, end, near_side, view, "feet"),
+        np.array(opinions, dtype=np.float32),
+        size=(width, height),
+        steps=steps,
+    )

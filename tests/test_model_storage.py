@@ -7,14 +7,21 @@ import torch
 from pushup_data import tables
 from pushup_data.errors import BadInputError
 from pushup_data.model import predictor, storage
-from pushup_data.model.data import CHANNELS
-from pushup_data.model.network import CnnLstm
+from pushup_data.model.calibration import Platt
+from pushup_data.model.data import channels
+from pushup_data.model.network import Network
 
 
 @pytest.fixture
 def card(default_params, default_taxonomy):
     heads = [
-        storage.Head(error=e, threshold=None if e == "asymmetric" else 0.4, present=3, absent=9)
+        storage.Head(
+            error=e,
+            threshold=None if e == "asymmetric" else 0.4,
+            calibration=Platt(slope=0.5, offset=-1.0),
+            present=3,
+            absent=9,
+        )
         for e in default_taxonomy.ids
     ]
     return storage.Card(
@@ -24,7 +31,9 @@ def card(default_params, default_taxonomy):
         splits={"train": storage.Side(subjects=3, reps=12, simulated=0)},
         taxonomy=1,
         seed=0,
+        model=default_params.model,
         settings=default_params.train,
+        channels=list(channels(default_taxonomy.ids)),
         data="abc",
         versions=storage.versions(),
         epoch=3,
@@ -36,11 +45,11 @@ def card(default_params, default_taxonomy):
 @pytest.fixture
 def network(card):
     torch.manual_seed(0)
-    return CnnLstm(len(CHANNELS), card.settings.width, len(card.heads)).eval()
+    return Network(len(card.channels), len(card.heads), card.model).eval()
 
 
 def some(n, steps=64):
-    return np.random.default_rng(0).normal(size=(n, steps, len(CHANNELS))).astype(np.float32)
+    return np.random.default_rng(0).normal(size=(n, steps, len(channels(range(7))))).astype(np.float32)
 
 
 def test_what_is_saved_is_loaded(tmp_path, card, network):
@@ -49,13 +58,13 @@ def test_what_is_saved_is_loaded(tmp_path, card, network):
     x = some(3)
     probabilities, embeddings = model.predict(x)
     with torch.no_grad():
-        expected = torch.sigmoid(network(torch.from_numpy(x))).numpy()
+        expected = torch.sigmoid(0.5 * network(torch.from_numpy(x)) - 1.0).numpy()
     np.testing.assert_allclose(probabilities[:, :6], expected[:, :6], atol=1e-6)
     assert np.isnan(probabilities[:, 6]).all()  # not learnt: cannot tell
-    assert embeddings.shape == (3, 2 * card.settings.width)
+    assert embeddings.shape == (3, 3 * card.model.width)
     assert "asymmetric" not in model.thresholds
     assert model.thresholds["hips_sagging"] == 0.4
-    assert model.steps == card.settings.steps
+    assert model.steps == card.model.steps
 
 
 def test_files_are_the_same_every_time_and_nothing_else_is_left(tmp_path, card, network):
@@ -104,7 +113,7 @@ def change_card(**fields):
         (change_card(format=99), "another version"),
         (change_card(channels=["nose_x"]), "other landmarks"),
         (change_card(heads="seven"), "heads"),
-        (change_card(heads=[{"error": "x", "threshold": 0.5, "present": 1, "absent": 1}]), "size mismatch"),
+        (change_card(model={"kind": "cnn-lstm", "streams": ["pose"], "width": 16}), "size mismatch"),
     ],
 )
 def test_damaged_models_are_refused_in_one_line(tmp_path, card, network, harm, message):

@@ -44,7 +44,8 @@ def settings(**changes):
     """params.yaml of the current folder, with small training."""
     text = yaml.safe_load(Path("params.yaml").read_text())
     for section, values in {
-        "train": {"width": 16, "steps": 32, "epochs": 20},
+        "model": {"width": 16, "steps": 32},
+        "train": {"epochs": 20},
         "evaluate": {"bootstrap": 100},
     }.items():
         text[section] |= values
@@ -251,7 +252,7 @@ def test_every_table_fits_the_others(rounds):
         assert sag["present"] + sag["absent"] + sag["unknown"] == len(labelled)
         assert sag["candidate"]["ap"] == 1 >= sag["rules"]["ap"]  # a few guesses may be lucky
     vectors = tables.read(tables.EMBEDDINGS, workspace.embeddings)
-    assert set(vectors["embedding"].list.len()) == {32}
+    assert set(vectors["embedding"].list.len()) == {48}
     assert set(vectors["rep_id"]) == set(truth)
 
 
@@ -282,7 +283,7 @@ def test_validation_labels_change_no_gradient(rounds):
     placed = splits.of_reps(reps, tables.read(tables.ASSIGNMENTS, workspace.assignments))
     held_out = pl.col("rep_id").is_in([r for r, s in placed.items() if s != "train"])
     turned = pl.when(held_out).then(pl.lit("unknown")).otherwise("value").alias("value")
-    fixed = {"train": {"epochs": 1, "width": 16, "steps": 32}}
+    fixed = {"model": {"width": 16, "steps": 32}, "train": {"epochs": 1}}
     run(workspace, [train], **fixed)
     before = (workspace.candidate / "weights.safetensors").read_bytes()
     tables.write(tables.LABELS, table.with_columns(turned), workspace.labels)
@@ -354,7 +355,7 @@ def test_a_champion_predicts_until_it_is_beaten(rounds):
 
 def test_fewer_labels_than_asked_for_removes_the_old_model(rounds):
     workspace, _, _ = rounds
-    run(workspace, [train, evaluate, predict], train={"min_labels": 1000, "steps": 32})
+    run(workspace, [train, evaluate, predict], train={"min_labels": 1000}, model={"steps": 32})
     assert predictor.load(workspace.candidate) is None
     assert not (workspace.candidate / "weights.safetensors").exists()
     assert "asks for 1000" in read(workspace, "metrics/verdict.json")["why"]

@@ -1,11 +1,11 @@
-"""What the network sees: a rep as an array of body-centred landmarks over time.
+"""What the network sees: a rep as an array of body-centred landmarks and kinematics over time.
 
 Where the person stands, how large, which way they face, which side is near and how fast they go is taken out;
-what is left is the movement.
+what is left is the movement. A mirrored video gives the same array.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,8 @@ import numpy.typing as npt
 import polars as pl
 from tqdm import tqdm
 
-from pushup_data import quality
+from pushup_data import kinematics, quality
+from pushup_data.kinematics import Series, Signals
 from pushup_data.landmarks import INDEX, Pose
 
 Floats = npt.NDArray[np.float32]
@@ -22,11 +23,36 @@ Bools = npt.NDArray[np.bool_]
 _SIDED = ("ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "foot_index")
 POINTS = ("nose", *(f"near_{p}" for p in _SIDED), *(f"far_{p}" for p in _SIDED))
 COORDINATES = 2 * len(POINTS)  # the first channels, x and y in turn; towards the head and down are positive
-CHANNELS = (
+# Signals by name, and by what they are divided, so that what sets people apart is about 1.
+KINEMATICS: Mapping[str, float] = {
+    "height": 0.5,  # upper-arm lengths
+    "elbow": 30.0,  # degrees
+    "trunk": 10.0,
+    "hip": 0.05,  # hip_knee on the knees, else hip_ankle, shares of the line's length
+    "neck": 20.0,
+    "spread": 0.3,  # shoulder widths
+    "tilt": 5.0,  # positive where the near shoulder is higher
+    "knee": 15.0,
+}
+_VIEWS = ("side", "oblique", "front")
+_CHANNELS = (
     *(f"{point}_{axis}" for point in POINTS for axis in "xy"),  # in body lengths from the hips' middle
     *(f"{point}_visibility" for point in POINTS),  # 0 to 1
     "detected",  # 0 where the frame had no person and its neighbours were interpolated
+    *KINEMATICS,  # NaN where unknown
+    *_VIEWS,  # 1 for the rep's view, else 0
+    "knees",  # 1 for a knee push-up
 )
+KINEMATIC = slice(_CHANNELS.index("height"), _CHANNELS.index("height") + len(KINEMATICS))
+FRONT = _CHANNELS.index("front")
+# How far a rule's opinion counts: beyond a probability of 0.98 it is sure enough.
+_MAX_LOGIT = 4.0
+_AROUND = 0.1  # of a rep's length, before and after it: reps are cut tightly, and the top matters
+
+
+def channels(errors: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of what a sequence holds per step; last what the rules say of each error."""
+    return (*_CHANNELS, *(f"rule_{error}" for error in errors))
 
 
 @dataclass(frozen=True)
@@ -56,22 +82,44 @@ class Dataset:
         return digest.hexdigest()
 
 
-def sequence(
-    pose: Pose, *, start: int, end: int, near_side: str, width: int, height: int, steps: int
-) -> Floats:
-    """Return frames [start, end) of one video's pose as (steps, channels).
+@dataclass(frozen=True)
+class Seen:
+    """Which part of a video a rep is, and how it is seen: columns of tables.REPS."""
 
-    Per frame the middle of the hips is the origin. The unit is the body's length in the picture: the rep's
-    median distance from shoulders' to hips' middle, or between the shoulders where that is longer (seen from
-    the front the trunk is foreshortened). The picture is mirrored so that the head points to positive x, and
-    points are named by nearness to the camera instead of left and right. `width` and `height` are the video's
-    in pixels. Frames without a detection are interpolated; all is NaN where no frame has one.
+    start: int
+    end: int
+    near_side: str
+    view: str
+    support: str
+
+
+def sequence(
+    pose: Pose,
+    signals: Signals,
+    rep: Seen,
+    opinions: Floats,
+    *,
+    size: tuple[int, int],
+    steps: int,
+) -> Floats:
+    """Return a rep of one video as (steps, channels), from _AROUND of its length before it to as long after.
+
+    `pose` and `signals` are the whole video's, `size` its width and height in pixels; `opinions` (errors,)
+    are the rules' probabilities, NaN where they cannot tell.
+
+    Per frame the middle of the hips is the origin. The unit is the body's length in the picture: the median
+    distance from shoulders' to hips' middle, or between the shoulders where that is longer (seen from the
+    front the trunk is foreshortened). The picture is mirrored so that the head points to positive x, and
+    points are named by nearness to the camera instead of left and right. Frames without a detection are
+    interpolated; all is NaN where no frame has one.
     """
+    around = round(_AROUND * (rep.end - rep.start))
+    start, end = max(rep.start - around, 0), min(rep.end + around, len(pose))
     pose = pose.cut(start, end)
-    points = _named(pose.pixels(width, height), near_side)  # (T, points, 2)
-    visibility = _named(pose.visibility[..., None], near_side)[..., 0]
+    points = _named(pose.pixels(*size), rep.near_side)  # (T, points, 2)
+    visibility = _named(pose.visibility[..., None], rep.near_side)[..., 0]
     seen: Bools = np.asarray(np.isfinite(points).all(axis=(1, 2)) & np.isfinite(visibility).all(axis=1))
-    empty = np.full((steps, len(CHANNELS)), np.nan, dtype=np.float32)
+    empty = np.full((steps, len(_CHANNELS) + len(opinions)), np.nan, dtype=np.float32)
     if not seen.any():
         return empty
     points, visibility = points[seen], visibility[seen]
@@ -89,13 +137,39 @@ def sequence(
     centred = (points - hips[:, None]) / unit
     if np.median(shoulders[:, 0] - hips[:, 0]) < 0:
         centred[..., 0] *= -1
-    series = np.concatenate([centred.reshape(len(centred), -1), visibility], axis=1)
+    places = np.concatenate([centred.reshape(len(centred), -1), visibility], axis=1)
 
-    at = np.linspace(0, len(seen) - 1, steps)
+    at: Series = np.linspace(0, len(seen) - 1, steps, dtype=np.float64)
     frames = np.flatnonzero(seen)
-    columns = [np.interp(at, frames, channel) for channel in series.T]
+    columns = [np.interp(at, frames, channel) for channel in places.T]
     columns.append(np.interp(at, np.arange(len(seen)), seen.astype(float)))
+    columns += [_resampled(channel[start:end], at) for channel in _kinematic(signals, rep)]
+    columns += [np.full(steps, float(rep.view == view)) for view in _VIEWS]
+    columns.append(np.full(steps, float(rep.support == "knees")))
+    columns += [np.full(steps, value) for value in logits(opinions)]
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def logits(probability: Floats) -> Floats:
+    """Return log-odds, cut at _MAX_LOGIT either way; 0, which says nothing, where NaN."""
+    p = np.clip(np.nan_to_num(probability, nan=0.5), 1e-6, 1 - 1e-6)
+    return np.asarray(np.clip(np.log(p / (1 - p)), -_MAX_LOGIT, _MAX_LOGIT), dtype=np.float32)
+
+
+def _kinematic(signals: Signals, rep: Seen) -> list[Series]:
+    """Return KINEMATICS over the whole video, in their units."""
+    near_up = signals.tilt if rep.near_side == "left" else -signals.tilt
+    hip = signals.hip_knee if rep.support == "knees" else signals.hip_ankle
+    named = {"hip": hip, "tilt": near_up}
+    return [(named[n] if n in named else getattr(signals, n)) / unit for n, unit in KINEMATICS.items()]
+
+
+def _resampled(channel: Series, at: Series) -> Series:
+    """Interpolate a channel's known values at times `at`; NaN throughout where fewer than half are known."""
+    known = np.isfinite(channel)
+    if known.mean() < 0.5:
+        return np.full(len(at), np.nan)
+    return np.asarray(np.interp(at, np.flatnonzero(known), channel[known]))
 
 
 def _named(values: Floats, near_side: str) -> Floats:
@@ -111,26 +185,35 @@ def _named(values: Floats, near_side: str) -> Floats:
 def sequences(
     reps: pl.DataFrame,
     videos: pl.DataFrame,
+    rules: pl.DataFrame,
     read: Callable[[str], Pose],
-    steps: int,
     *,
+    errors: Sequence[str],
+    steps: int,
     label: str = "landmarks",
 ) -> Floats:
     """Return (N, steps, channels) for the rows of tables.REPS, in their order.
 
-    `videos` is tables.VIDEOS; `read` gives a video's pose and is called once per video.
+    `videos` is tables.VIDEOS, `rules` tables.RULES, of which those on `errors` count; `read` gives a video's
+    pose and is called once per video.
     """
-    sizes = {v: (w, h) for v, w, h in videos.select("video_id", "width", "height").iter_rows()}
-    result = np.full((len(reps), steps, len(CHANNELS)), np.nan, dtype=np.float32)
-    rows = reps.with_row_index("row").select("row", "video_id", "start", "end", "near_side")
+    said = opinions(rules, reps["rep_id"].to_list(), errors)
+    films = {
+        v: (w, h, fps) for v, w, h, fps in videos.select("video_id", "width", "height", "fps").iter_rows()
+    }
+    result = np.full((len(reps), steps, len(channels(errors))), np.nan, dtype=np.float32)
+    rows = reps.with_row_index("row").select(
+        "row", "video_id", "start", "end", "near_side", "view", "support"
+    )
     grouped = rows.partition_by("video_id", maintain_order=True)
     for group in tqdm(grouped, desc=label, unit="video", disable=None):
         video_id = group["video_id"][0]
         pose = read(video_id)
-        width, height = sizes[video_id]
-        for row, _, start, end, near_side in group.iter_rows():
+        width, height, fps = films[video_id]
+        signals = kinematics.measure(pose, fps, width, height)
+        for row, _, *seen_as in group.iter_rows():
             result[row] = sequence(
-                pose, start=start, end=end, near_side=near_side, width=width, height=height, steps=steps
+                pose, signals, Seen(*seen_as), said[row], size=(width, height), steps=steps
             )
     return result
 
@@ -147,7 +230,7 @@ def targets(labels: pl.DataFrame, rep_ids: Sequence[str], errors: Sequence[str])
     return result
 
 
-def opinions(table: pl.DataFrame, rep_ids: Sequence[str], errors: Sequence[str]) -> npt.NDArray[np.float64]:
+def opinions(table: pl.DataFrame, rep_ids: Sequence[str], errors: Sequence[str]) -> Series:
     """Return (N, errors): `probability` of tables.RULES or PREDICTIONS, NaN where null or missing."""
     said = {(r, e): p for r, e, p in table.select("rep_id", "error", "probability").iter_rows()}
     rows = [[said.get((rep_id, error)) for error in errors] for rep_id in rep_ids]
@@ -169,7 +252,7 @@ def told(y: Floats, reps: pl.DataFrame, errors: Sequence[str]) -> Floats:
 
 def seen(x: Floats) -> Bools:
     """Return (N,): whether anybody is seen in each of (N, steps, channels)."""
-    return np.asarray(np.isfinite(x).all(axis=(1, 2)))
+    return np.asarray(np.isfinite(x[..., :COORDINATES]).all(axis=(1, 2)))
 
 
 def statistics(x: Floats) -> Floats:

@@ -1,46 +1,93 @@
-"""The network: convolutions over time, an LSTM, one head per error."""
+"""The network: convolutions over time, an LSTM, one head per error, with the rules as a prior."""
 
 import torch
 from torch import Tensor, nn
 
+from pushup_data.model.data import KINEMATIC
+from pushup_data.params import Model
 
-class CnnLstm(nn.Module):
-    """Landmarks over time to one logit per error.
+_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
-    Two convolutions look for short movements and halve the time axis each, an LSTM reads them forwards and
-    backwards, its mean over time is the rep's embedding, and each error has a linear head on it.
+
+class Network(nn.Module):
+    """Landmarks and kinematics over time to one logit per error.
+
+    Two convolutions look for short movements and halve the time axis each; an LSTM reads them forwards and
+    backwards. Beside it, what a rule would look at: the order statistics of the kinematic channels, through
+    one layer. Both make up the rep's embedding, on which each error has a linear head; what the rule says of
+    the error (the last channels) is added with a weight that is learnt.
+
+    `settings.kind` leaves out the LSTM (cnn) or the convolutions (lstm), or puts a transformer's encoder in
+    the LSTM's place (transformer).
     """
 
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, channels: int, width: int, errors: int) -> None:
+    def __init__(self, channels: int, errors: int, settings: Model) -> None:
         super().__init__()
+        width = settings.width
         # What the training data look like; kept with the weights, so that use and training cannot differ.
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("spread", torch.ones(channels))
-        self.convolutions = nn.Sequential(
-            nn.Conv1d(channels, width, kernel_size=5, padding=2),
-            nn.ReLU(),
-            nn.MaxPool1d(2),
-            nn.Conv1d(width, width, kernel_size=5, padding=2),
-            nn.ReLU(),
-            nn.MaxPool1d(2),
-        )
-        self.lstm = nn.LSTM(width, width, batch_first=True, bidirectional=True)
+        self.inside = inside = channels - errors  # all but what the rules say
+        self.convolutions = _convolutions(inside, width) if settings.kind != "lstm" else nn.Identity()
+        self.reader = _reader(settings.kind, inside if settings.kind == "lstm" else width, width)
+        kinematics = KINEMATIC.stop - KINEMATIC.start
+        self.measures = nn.Sequential(nn.Linear(kinematics * len(_QUANTILES), width), nn.ReLU())
         self.dropout = nn.Dropout(0.3)
-        self.heads = nn.Linear(2 * width, errors)  # a row of weights per error
+        self.heads = nn.Linear(3 * width, errors)  # a row of weights per error
+        self.trust = nn.Parameter(torch.full((errors,), 0.5))  # in the rules
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return (N, 2 * width) from (N, steps, channels)."""
-        standard = (x - self.mean) / self.spread
+        """Return (N, 3 * width) from (N, steps, channels)."""
+        # Unknown channels (NaN) are taken for average ones.
+        standard = torch.nan_to_num(((x - self.mean) / self.spread)[..., : self.inside])
         movements = self.convolutions(standard.transpose(1, 2)).transpose(1, 2)
-        states, _ = self.lstm(movements)
-        return torch.as_tensor(states.mean(dim=1))
+        states = self.reader(movements)
+        at = torch.tensor(_QUANTILES)
+        ordered = torch.quantile(standard[..., KINEMATIC], at, dim=1)  # (quantiles, N, kinematics)
+        measured = self.measures(ordered.permute(1, 0, 2).flatten(start_dim=1))
+        return torch.cat([states.mean(dim=1), measured], dim=1)
+
+    def judge(self, embedded: Tensor, x: Tensor) -> Tensor:
+        """Return logits (N, errors) from embed(x) and x, of which the rules' channels are read."""
+        return torch.as_tensor(self.heads(self.dropout(embedded)) + self.trust * x[:, 0, self.inside :])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (N, errors) from (N, steps, channels)."""
-        return torch.as_tensor(self.heads(self.dropout(self.embed(x))))
+        return self.judge(self.embed(x), x)
+
+
+class _Lstm(nn.Module):
+    def __init__(self, inside: int, width: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(inside, width, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.lstm(x)[0])
+
+
+def _convolutions(inside: int, width: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv1d(inside, width, kernel_size=5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool1d(2),
+        nn.Conv1d(width, width, kernel_size=5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool1d(2),
+    )
+
+
+def _reader(kind: str, inside: int, width: int) -> nn.Module:
+    """Return what turns (N, steps, inside) into (N, steps, 2 * width)."""
+    if kind == "cnn":
+        return nn.Linear(inside, 2 * width)
+    if kind == "transformer":
+        layer = nn.TransformerEncoderLayer(width, nhead=4, dim_feedforward=2 * width, batch_first=True)
+        # Where a step lies in the rep is told by the convolutions' padding and the landmarks themselves.
+        return nn.Sequential(nn.TransformerEncoder(layer, num_layers=2), nn.Linear(width, 2 * width))
+    return _Lstm(inside, width)
 
 
 def masked_loss(logits: Tensor, targets: Tensor, positive_weight: Tensor) -> Tensor:

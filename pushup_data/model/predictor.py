@@ -10,7 +10,7 @@ import torch
 from pushup_data import quality
 from pushup_data.model import storage
 from pushup_data.model.data import Floats, seen
-from pushup_data.model.network import CnnLstm
+from pushup_data.model.network import Network
 from pushup_data.taxonomy import Taxonomy
 
 _BATCH = 256
@@ -21,7 +21,7 @@ class Model:
     """A trained model, ready to use."""
 
     card: storage.Card
-    network: CnnLstm
+    network: Network
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -36,10 +36,10 @@ class Model:
     @property
     def steps(self) -> int:
         """Length in time that sequences must have (data.sequence's `steps`)."""
-        return self.card.settings.steps
+        return self.card.model.steps
 
     def predict(self, sequences: Floats) -> tuple[Floats, Floats]:
-        """Return probabilities (N, errors) and embeddings (N, width) for (N, steps, channels).
+        """Return calibrated probabilities (N, errors) and embeddings (N, width) for (N, steps, channels).
 
         NaN where the model cannot tell: an error it has not learnt, a rep in which nobody is seen.
         """
@@ -47,11 +47,16 @@ class Model:
         probabilities = np.full((len(sequences), len(self.errors)), np.nan, dtype=np.float32)
         embeddings = np.full((len(sequences), self.network.heads.in_features), np.nan, dtype=np.float32)
         with torch.no_grad():
-            for at in np.array_split(np.flatnonzero(visible), max(1, -(-visible.sum() // _BATCH))):
-                embedded = self.network.embed(torch.from_numpy(sequences[at]))
+            for at in np.array_split(np.flatnonzero(visible), -(-visible.sum() // _BATCH) or 1):
+                if not len(at):
+                    continue
+                x = torch.from_numpy(sequences[at])
+                embedded = self.network.embed(x)
                 embeddings[at] = embedded.numpy()
-                probabilities[at] = torch.sigmoid(self.network.heads(embedded)).numpy()
-        probabilities[:, [h.threshold is None for h in self.card.heads]] = np.nan
+                logits = self.network.judge(embedded, x).numpy()
+                for h, head in enumerate(self.card.heads):
+                    if head.threshold is not None:
+                        probabilities[at, h] = head.calibration(logits[:, h])
         return probabilities, embeddings
 
     def judge(self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> tuple[Floats, Floats]:

@@ -12,12 +12,13 @@ from safetensors import SafetensorError
 
 from pushup_data import files
 from pushup_data.errors import BadInputError
-from pushup_data.model.data import CHANNELS
-from pushup_data.model.network import CnnLstm
-from pushup_data.params import Train
+from pushup_data.model.calibration import Platt
+from pushup_data.model.data import channels
+from pushup_data.model.network import Network
+from pushup_data.params import Model, Train
 from pushup_data.taxonomy import describe
 
-FORMAT = 1  # raise when an older model.json or its weights can no longer be read
+FORMAT = 2  # raise when an older model.json or its weights can no longer be read
 CARD, WEIGHTS = "model.json", "weights.safetensors"
 
 
@@ -27,7 +28,8 @@ class Head(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     error: str
-    threshold: float | None  # from this probability on it is present; null: not learnt
+    threshold: float | None  # from this calibrated probability on it is present; null: not learnt
+    calibration: Platt
     present: int  # labelled reps in train
     absent: int
 
@@ -54,10 +56,11 @@ class Card(BaseModel):
     splits: dict[str, Side]
     taxonomy: int  # version of the labeling rules
     seed: int
+    model: Model
     settings: Train
     data: str  # digest of the training and validation data
     versions: dict[str, str]
-    channels: list[str] = list(CHANNELS)
+    channels: list[str]
     epoch: int | None = None
     loss: float | None = None
     watched: str | None = None  # the split that said when to stop
@@ -69,7 +72,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("pushup-data", "torch", "numpy")}
 
 
-def save(directory: Path, card: Card, network: CnnLstm | None) -> Card:
+def save(directory: Path, card: Card, network: Network | None) -> Card:
     """Write the model; model.json comes last and names the weights' digest. Returns the card as written."""
     weights = directory / WEIGHTS
     if network is None:
@@ -96,12 +99,12 @@ def read_card(directory: Path) -> Card | None:
         card = Card.model_validate(found)
     except (json.JSONDecodeError, ValidationError) as e:
         raise BadInputError(f"{path}: {describe(e)}; {_REMEDY}") from None
-    if card.trained and card.channels != list(CHANNELS):
+    if card.trained and card.channels != list(channels([head.error for head in card.heads])):
         raise BadInputError(f"{path}: made for other landmarks than this version's; {_REMEDY}")
     return card
 
 
-def read_network(directory: Path, card: Card) -> CnnLstm:
+def read_network(directory: Path, card: Card) -> Network:
     """Read the weights that belong to the card. Raises BadInputError where they do not."""
     path = directory / WEIGHTS
     try:
@@ -109,7 +112,7 @@ def read_network(directory: Path, card: Card) -> CnnLstm:
         if hashlib.sha256(data).hexdigest() != card.weights:
             raise BadInputError(f"{path}: not the weights that {CARD} names; {_REMEDY}")
         state: dict[str, torch.Tensor] = safetensors.torch.load(data)
-        network = CnnLstm(len(card.channels), card.settings.width, len(card.heads))
+        network = Network(len(card.channels), len(card.heads), card.model)
         network.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError) as e:
         raise BadInputError(f"{path}: {e}; {_REMEDY}") from None

@@ -1,36 +1,42 @@
 """Training: seeded, on the CPU, the same bytes every time on the same machine."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
-from pushup_data.model.data import COORDINATES, Dataset, seen
-from pushup_data.model.network import CnnLstm, masked_loss
-from pushup_data.params import Train
+from pushup_data.model import calibration
+from pushup_data.model.augmentation import augment
+from pushup_data.model.calibration import Platt
+from pushup_data.model.data import Dataset, seen
+from pushup_data.model.network import Network, masked_loss
+from pushup_data.params import Model, Train
 
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
 _WEIGHT_DECAY = 0.01
 _MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
 
-# Augmentation: what another camera, person or detection could have given for the same movement.
-_ROTATION = np.radians(5.0)  # either way
-_SCALE = 0.08
-_SHIFT = 3  # steps in time
-_NOISE = 0.01  # standard deviation, body lengths
+
+@dataclass(frozen=True)
+class Epoch:
+    """How far training has come."""
+
+    number: int  # from 1
+    train: float  # mean loss while training, with augmentation
+    val: float | None  # loss on the validation subjects
 
 
 @dataclass(frozen=True)
 class Fitted:
     """A trained network and how it came about."""
 
-    network: CnnLstm
+    network: Network
+    calibration: list[Platt]  # per error
     thresholds: list[float | None]  # per error; None: not learnt
     epochs: int  # the epoch whose weights were kept
     loss: float  # at that epoch, on `watched`
@@ -54,10 +60,19 @@ def obstacle(train: Dataset, settings: Train) -> str | None:
     return None
 
 
-def fit(train: Dataset, val: Dataset, settings: Train, seed: int) -> Fitted:
-    """Train on `train`; stop early, and choose thresholds, on `val`, whose subjects are others.
+def fit(
+    train: Dataset,
+    val: Dataset,
+    model: Model,
+    settings: Train,
+    seed: int,
+    *,
+    watch: Callable[[Epoch], None] = lambda _: None,
+) -> Fitted:
+    """Train on `train`; stop early, calibrate and choose thresholds on `val`, whose subjects are others.
 
     Unknown labels take no part. Errors without both a present and an absent label in `train` are not learnt.
+    `watch` is told of every epoch.
     """
     both = set(train.subjects) & set(val.subjects)
     if both:
@@ -69,30 +84,40 @@ def fit(train: Dataset, val: Dataset, settings: Train, seed: int) -> Fitted:
     val_y = torch.from_numpy(np.where(learnt, val.y, np.nan))
     val_x = torch.from_numpy(val.x)
     watch_val = bool((~torch.isnan(val_y)).any())
+    watched_x, watched_y = (val_x, val_y) if watch_val else (x, y)
     present, absent = (y == 1).sum(0), (y == 0).sum(0)
-    weight = (absent / present.clamp(min=1)).clamp(1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT)
+    # The root: in full, a rare error's few positives would speak for the whole loss.
+    weight = (absent / present.clamp(min=1)).sqrt().clamp(1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT)
+    errors = y.shape[1]
 
     with _reproducible(seed) as generator:
-        network = CnnLstm(x.shape[2], settings.width, y.shape[1])
-        network.mean.copy_(x.mean(dim=(0, 1)))
-        network.spread.copy_(x.std(dim=(0, 1)).clamp(min=_MIN_SPREAD))
+        network = Network(x.shape[2], errors, model)
+        network.mean.copy_(torch.nan_to_num(x.nanmean(dim=(0, 1))))
+        spread = (x - network.mean).square().nanmean(dim=(0, 1)).sqrt()
+        network.spread.copy_(torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_SPREAD))
         optimizer = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=_WEIGHT_DECAY)
+        batches = -(-len(x) // settings.batch_size)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, settings.lr, total_steps=settings.epochs * batches
+        )
         best, best_epoch, best_state = float("inf"), 0, copy.deepcopy(network.state_dict())
         bar = tqdm(range(1, settings.epochs + 1), desc="train", unit="epoch", disable=None)
         for epoch in bar:
             network.train()
-            order = torch.randperm(len(x), generator=generator)
+            order, total = torch.randperm(len(x), generator=generator), 0.0
             for batch in torch.split(order, settings.batch_size):
                 optimizer.zero_grad()
-                loss = masked_loss(network(augment(x[batch], generator)), y[batch], weight)
+                loss = masked_loss(network(augment(x[batch], errors, generator)), y[batch], weight)
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
                 optimizer.step()
+                schedule.step()
+                total += float(loss.detach()) * len(batch)
             network.eval()
             with torch.no_grad():
-                pair = (val_x, val_y) if watch_val else (x, y)
-                watched = float(masked_loss(network(pair[0]), pair[1], weight))
+                watched = float(masked_loss(network(watched_x), watched_y, weight))
             bar.set_postfix(loss=f"{watched:.3f}")
+            watch(Epoch(epoch, total / len(x), watched if watch_val else None))
             if watched < best:
                 best, best_epoch = watched, epoch
                 best_state = copy.deepcopy(network.state_dict())
@@ -102,12 +127,27 @@ def fit(train: Dataset, val: Dataset, settings: Train, seed: int) -> Fitted:
         network.load_state_dict(best_state)
         network.eval()
         with torch.no_grad():
-            scores = torch.sigmoid(network(val_x)).numpy()
-    thresholds = [threshold(scores[:, e], val.y[:, e]) if learnt[e] else None for e in range(len(learnt))]
-    return Fitted(network, thresholds, best_epoch, best, "val" if watch_val else "train")
+            scores = network(val_x).numpy().astype(np.float64) if len(val) else np.zeros((0, errors))
+    calibrated = [_calibrated(scores[:, e], val.y[:, e]) for e in range(errors)]
+    return Fitted(
+        network=network,
+        calibration=[platt for platt, _ in calibrated],
+        thresholds=[at if learnt[e] else None for e, (_, at) in enumerate(calibrated)],
+        epochs=best_epoch,
+        loss=best,
+        watched="val" if watch_val else "train",
+    )
 
 
-def threshold(scores: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> float:
+def _calibrated(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32]) -> tuple[Platt, float]:
+    """Return one error's calibration and threshold, from its known labels."""
+    known = np.isfinite(truth)
+    positive = (truth[known] == 1).astype(np.float64)
+    platt = calibration.fit(logits[known], positive)
+    return platt, threshold(platt(logits[known]), positive)
+
+
+def threshold(scores: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:
     """Return the probability from which on an error is said to be present: best F1 on (n,) known labels.
 
     Taken from 0.05 to 0.95 in steps of 0.05; of equals the one next to 0.5, which is also what stands where
@@ -124,27 +164,6 @@ def threshold(scores: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -
         if f1 > best + 1e-9:
             best, chosen = f1, float(at)
     return chosen
-
-
-def augment(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Return (N, steps, channels) turned, scaled, shifted in time and jittered, each rep its own way."""
-
-    def uniform(limit: float) -> Tensor:
-        return (torch.rand(len(x), 1, 1, generator=generator) * 2 - 1) * limit
-
-    steps = x.shape[1]
-    shift = torch.randint(-_SHIFT, _SHIFT + 1, (len(x), 1), generator=generator)
-    at = (torch.arange(steps) + shift).clamp(0, steps - 1)  # the ends are held
-    x = x[torch.arange(len(x))[:, None], at]
-    place, rest = x[..., :COORDINATES], x[..., COORDINATES:]
-    angle, scale = uniform(float(_ROTATION)), 1 + uniform(_SCALE)
-    across, down = place[..., 0::2], place[..., 1::2]
-    turned = torch.stack(
-        [across * angle.cos() - down * angle.sin(), across * angle.sin() + down * angle.cos()], dim=-1
-    )
-    place = turned.flatten(start_dim=2) * scale
-    place = place + torch.randn(place.shape, generator=generator) * _NOISE
-    return torch.cat([place, rest], dim=-1)
 
 
 @contextmanager

@@ -81,7 +81,13 @@ def _judged(workspace: Workspace, known: Taxonomy, models: dict[str, Model], spl
     scores = {"rules": Scores(data.opinions(rules, here, known.ids), always)}
     for name, model in models.items():
         x = data.sequences(
-            reps, videos, lambda v: landmarks.read(workspace.pose(v)), model.steps, label=split
+            reps,
+            videos,
+            rules,
+            lambda v: landmarks.read(workspace.pose(v)),
+            errors=model.errors,
+            steps=model.steps,
+            label=split,
         )
         probability, _ = model.judge(x, reps, known)
         threshold = np.array([model.thresholds.get(error, np.nan) for error in known.ids])

@@ -53,8 +53,14 @@ def judge(workspace: Workspace, reps: pl.DataFrame, known: Taxonomy) -> Opinions
         raise MissingInputError(
             f"metrics/verdict.json names the {speaker}, which is not there; run `dvc repro`"
         )
-    steps = model.steps if model else _STEPS
-    x = data.sequences(reps, videos, lambda v: landmarks.read(workspace.pose(v)), steps)
+    x = data.sequences(
+        reps,
+        videos,
+        rules,
+        lambda v: landmarks.read(workspace.pose(v)),
+        errors=model.errors if model else known.ids,
+        steps=model.steps if model else _STEPS,
+    )
     opinions = None
     if model:
         opinions, embeddings = model.judge(x, reps, known)

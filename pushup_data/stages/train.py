@@ -6,6 +6,7 @@ import polars as pl
 
 from pushup_data import doubts, landmarks, splits, tables, taxonomy
 from pushup_data.model import data, storage, training
+from pushup_data.model.calibration import Platt
 from pushup_data.model.data import Dataset
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
@@ -19,7 +20,7 @@ def run(workspace: Workspace, params: Params) -> None:
     sides = {split: _labelled(workspace, params, known, labels, split) for split in ("train", "val")}
     train, val = sides["train"], sides["val"]
     reason = training.obstacle(train, params.train)
-    fitted = None if reason else training.fit(train, val, params.train, params.seed)
+    fitted = None if reason else training.fit(train, val, params.model, params.train, params.seed)
     card = storage.Card(
         trained=fitted is not None,
         reason=reason or f"trained on {len(train)} labelled reps of {len(set(train.subjects))} subjects",
@@ -27,6 +28,7 @@ def run(workspace: Workspace, params: Params) -> None:
             storage.Head(
                 error=error,
                 threshold=fitted.thresholds[e] if fitted else None,
+                calibration=fitted.calibration[e] if fitted else Platt(),
                 present=int((train.y[:, e] == 1).sum()),
                 absent=int((train.y[:, e] == 0).sum()),
             )
@@ -35,7 +37,9 @@ def run(workspace: Workspace, params: Params) -> None:
         splits={split: _count(side, labels) for split, side in sides.items()},
         taxonomy=known.version,
         seed=params.seed,
+        model=params.model,
         settings=params.train,
+        channels=list(data.channels(known.ids)),
         data=f"{train.fingerprint()}-{val.fingerprint()}",
         versions=storage.versions(),
         epoch=fitted.epochs if fitted else None,
@@ -64,7 +68,13 @@ def _labelled(
     )
     reps = reps.filter(pl.Series(wanted, dtype=pl.Boolean))
     x = data.sequences(
-        reps, videos, lambda video: landmarks.read(workspace.pose(video)), params.train.steps, label=split
+        reps,
+        videos,
+        tables.read(tables.RULES, workspace.rules),
+        lambda video: landmarks.read(workspace.pose(video)),
+        errors=known.ids,
+        steps=params.model.steps,
+        label=split,
     )
     return Dataset(reps["rep_id"].to_list(), reps["subject"].to_list(), x, y[wanted])
 

@@ -1,0 +1,80 @@
+"""Augmentation: what another camera, person, tempo or detection could have given for the same movement.
+
+A flip of the picture needs none: data.sequence() gives the same array for a mirrored video, left and right
+swapped. What a flip leaves open is drawn: which arm counts as the near one when seen from the front.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from pushup_data.model.data import COORDINATES, FRONT, KINEMATIC, KINEMATICS, POINTS
+
+_ROTATION = 5.0  # degrees, either way
+_SCALE = 0.1
+_SHIFT = 0.03  # of all points, body lengths
+_WARP = 0.1  # of time, at most: faster down and slower up, or the other way; and cut as much earlier or later
+_NOISE = 0.01  # standard deviation per point and step, body lengths
+_BIAS = 0.02  # and per point for the whole rep: people's joints lie elsewhere
+_DROPPED = 0.1  # share of points, and of kinematic channels, that are lost
+_MEASURE_NOISE = 0.15  # of a kinematic channel, in its unit, for the whole rep
+_RULES_DROPPED = 0.15  # share of the rules' opinions that are withheld
+_TILT = [*KINEMATICS].index("tilt")
+_SWAPPED = [
+    POINTS.index({"near": "far", "far": "near"}.get(side, side) + (f"_{part}" if part else ""))
+    for side, _, part in (point.partition("_") for point in POINTS)
+]
+
+
+def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
+    """Return (N, steps, channels) as something else could have given it, each rep its own way."""
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator) * 2 - 1
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator)
+
+    n, steps, channels = x.shape
+    inside = channels - errors
+    x = _warped(x, uniform(n, 1), uniform(n, 1))
+    points = len(POINTS)
+    place = x[..., :COORDINATES].reshape(n, steps, points, 2)
+    visibility = x[..., COORDINATES : COORDINATES + points]
+    detected, kinematic = x[..., COORDINATES + points : KINEMATIC.start], x[..., KINEMATIC]
+    seen, rules = x[..., KINEMATIC.stop : inside], x[..., inside:]
+
+    other = (seen[:, 0, FRONT - KINEMATIC.stop] == 1) & (uniform(n) > 0)
+    place = torch.where(other[:, None, None, None], place[:, :, _SWAPPED], place)
+    visibility = torch.where(other[:, None, None], visibility[..., _SWAPPED], visibility)
+    sign = torch.ones(n, len(KINEMATICS))
+    sign[other, _TILT] = -1
+
+    angle = uniform(n, 1, 1) * math.radians(_ROTATION)
+    across, down = place[..., 0], place[..., 1]
+    place = torch.stack(
+        [across * angle.cos() - down * angle.sin(), across * angle.sin() + down * angle.cos()], dim=-1
+    )
+    place = place * (1 + _SCALE * uniform(n, 1, 1, 1)) + _SHIFT * uniform(n, 1, 1, 2)
+    place = place + _NOISE * normal(*place.shape) + _BIAS * normal(n, 1, points, 2)
+    lost = torch.rand((n, 1, points), generator=generator) < _DROPPED
+    # A lost point rests at its mean over the rep: it is somewhere, and does not move.
+    place = torch.where(lost[..., None], place.mean(dim=1, keepdim=True), place)
+    visibility = torch.where(lost, 0.0, visibility)
+    kinematic = kinematic * sign[:, None] + _MEASURE_NOISE * normal(n, 1, len(KINEMATICS))
+    unknown = torch.rand((n, 1, len(KINEMATICS)), generator=generator) < _DROPPED
+    kinematic = torch.where(unknown, torch.nan, kinematic)
+    heard = torch.rand((n, 1, errors), generator=generator) >= _RULES_DROPPED
+    return torch.cat([place.flatten(2), visibility, detected, kinematic, seen, rules * heard], dim=-1)
+
+
+def _warped(x: Tensor, bend: Tensor, shift: Tensor) -> Tensor:
+    """Return (N, steps, channels) at other times; bend, shift (N, 1) from -1 to 1. The ends are held."""
+    steps = x.shape[1]
+    u = torch.linspace(0, 1, steps)[None]
+    at = (u + _WARP * (bend * (math.pi * u).sin() + shift * 0.5)).clamp(0, 1) * (steps - 1)
+    low = at.floor().long().clamp(max=steps - 2)
+    share = (at - low)[..., None]
+    row = torch.arange(len(x))[:, None]
+    return torch.lerp(x[row, low], x[row, low + 1], share)

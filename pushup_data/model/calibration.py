@@ -1,0 +1,73 @@
+"""Calibration: from the network's logits to probabilities that come true as often as they say."""
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+from scipy.optimize import minimize
+
+Floats = npt.NDArray[np.float64]
+
+_BINS = 10
+_PRIOR = 1.0  # how strongly a fit on few labels is held at slope 1, offset 0, in the scale of log-odds
+
+
+class Platt(BaseModel):
+    """probability = sigmoid(slope * logit + offset)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def __call__(self, logits: npt.ArrayLike) -> Floats:
+        """Return calibrated probabilities; NaN stays NaN."""
+        return sigmoid(self.slope * np.asarray(logits, dtype=np.float64) + self.offset)
+
+
+def sigmoid(logits: npt.ArrayLike) -> Floats:
+    """Return 1 / (1 + exp(-logits))."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(np.asarray(logits, dtype=np.float64), -50, 50))))
+
+
+def fit(logits: Floats, positive: Floats) -> Platt:
+    """Fit on (n,) logits and labels 0 or 1, by maximum likelihood with a normal prior about doing nothing.
+
+    (Platt, "Probabilistic outputs for support vector machines", 1999.) Without a positive or a negative
+    nothing is fitted. The slope stays positive: calibration never turns the order round.
+    """
+    if not len(positive) or positive.all() or not positive.any():
+        return Platt()
+
+    def cost(at: Floats) -> float:
+        slope, offset = np.exp(at[0]), at[1]
+        z = slope * logits + offset
+        loss = np.logaddexp(0, z) - positive * z
+        return float(loss.sum() + (at**2).sum() / (2 * _PRIOR**2))
+
+    found = minimize(cost, np.zeros(2), method="Nelder-Mead")
+    return Platt(slope=round(float(np.exp(found.x[0])), 6), offset=round(float(found.x[1]), 6))
+
+
+def bins(probability: Floats, positive: Floats) -> list[dict[str, float]]:
+    """Return the reliability diagram: per tenth that occurs, mean probability, share present, and count."""
+    which = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    return [
+        {
+            "said": round(float(probability[which == b].mean()), 4),
+            "came_true": round(float(positive[which == b].mean()), 4),
+            "count": int((which == b).sum()),
+        }
+        for b in range(_BINS)
+        if (which == b).any()
+    ]
+
+
+def error(probability: Floats, positive: Floats) -> float | None:
+    """Return the expected calibration error, 0 to 1: how far the bins' shares lie from what was said.
+
+    (Naeini, Cooper and Hauskrecht, 2015: the mean over equally wide bins by count.) None for nobody.
+    """
+    if not len(positive):
+        return None
+    found = bins(probability, positive)
+    return float(sum(b["count"] * abs(b["said"] - b["came_true"]) for b in found) / len(positive))
