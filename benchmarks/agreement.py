@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from real import parser
+from collection import parser
 from simulated import Booleans, Floats, ballots
 
 from pushup_data import agreement, reliability, taxonomy, votes

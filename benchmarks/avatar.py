@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from real import SETTINGS, extract
+from collection import SETTINGS, extract
 
 from pushup_data import kinematics, landmarks, quality, reps, rules, tables, taxonomy, workers
 from pushup_data.avatar import sets

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from real import load, parser
+from collection import load, parser
 from rules import TAXONOMY, judge
 from simulated import ERRORS, Booleans, Floats, measured
 from sklearn.metrics import roc_auc_score

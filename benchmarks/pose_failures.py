@@ -8,7 +8,7 @@ people saw that MediaPipe finds somebody but is wrong.
 
 from collections.abc import Sequence
 
-from real import SETTINGS, Clip, load, parser
+from collection import SETTINGS, Clip, load, parser
 
 from pushup_data import kinematics, quality, reps
 

@@ -1,127 +1,326 @@
-"""The real clips, their poses (cached outside the repository) and what the two raters say."""
+"""How well errors, and correct from wrong, are told on real people never trained on.
+
+    python benchmarks/real.py --train DIR [DIR ...] [--test DIR] [--avatars DIR] [--seeds 3]
+
+Folders as in PUSHUP_REAL_DATA: clips.csv, ratings.csv, videos. Without --test, five folds of scenes; with it,
+all of --train but for scenes that --test has too. Avatars are rendered into --avatars where they are missing.
+
+(a) correct or wrong by the source's label: accuracy; random folds beside, to show how they flatter.
+(b) error types against what both raters say: F1 and average precision per error over clips, a clip's
+    probability being the largest of its reps'. A rep whose view or landmarks hide an error says nothing of
+    it, which counts as "absent".
+
+Each trained on avatars, on real clips, and on both; mean and spread of --seeds. Intervals (95 %) draw scenes
+with replacement; the last table is paired: the same scenes for both. A clip's 1 is given to the one of its
+reps that the rules find worst, its 0 to all.
+"""
 
 import argparse
-import os
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
+import numpy.typing as npt
+from bodies import load as load_avatars
+from collection import SETTINGS, Clip, load, parser
+from contenders import Fit, Judge, apart, boosting, forest, network
+from corpus import ERRORS, Corpus, join, of_clips
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import GroupKFold
 
-from pushup_data import landmarks, params, pose, tables, workers
-from pushup_data.landmarks import Pose
-from pushup_data.workspace import CHECKOUT, TEMPLATE, Workspace
+from pushup_data.model.data import Dataset
 
-# What the errors' raters treat as one exercise; knees, one arm, balls, claps and the like are others.
-STANDARD = {"standard", "wide", "incline"}
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Said = list[tuple[Floats, Floats]]  # per seed: a clip's probability, and whether it is said (clips, columns)
 
-SETTINGS = params.load(TEMPLATE / "params.yaml")
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One real clip; `a` and `b` are its rows of ratings.csv."""
-
-    id: str
-    scene: str
-    fps: float
-    width: int
-    height: int
-    a: dict[str, str]
-    b: dict[str, str]
-    table: pl.DataFrame  # tables.POSE
-    pose: Pose
-
-    @property
-    def standard(self) -> bool:
-        return bool(STANDARD & {self.a["variant"], self.b["variant"]})
-
-    @property
-    def variant(self) -> str:
-        return self.agreed("variant") or "raters differ"
-
-    @property
-    def view(self) -> str:
-        return self.agreed("view") or "raters differ"
-
-    def agreed(self, column: str) -> str | None:
-        """What both raters say, None where they differ."""
-        return self.a[column] if self.a[column] == self.b[column] else None
+SOURCES = ("avatars", "real", "both")
+FOLDS, DRAWS = 5, 2000
+# Faults that make a push-up wrong in the sources' eyes.
+_WRONG = [ERRORS.index(e) for e in ("hips_sagging", "hips_piked", "shallow_depth", "incomplete_lockout")]
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=description)
-    made.add_argument(
-        "--real",
-        type=Path,
-        default=os.environ.get("PUSHUP_REAL_DATA"),
-        help="folder with clips.csv, ratings.csv and videos (default: PUSHUP_REAL_DATA)",
+class Task:
+    """Clips to be judged, and avatars to learn from."""
+
+    def __init__(self, train: list[Clip], test: list[Clip] | None, avatars: Corpus) -> None:
+        self.clips = test or train
+        self.avatars = avatars
+        scenes = {c.scene for c in test or ()}
+        kept = [c for c in train if c.scene not in scenes]
+        if len(kept) < len(train):
+            print(f"{len(train) - len(kept)} clips of --train show scenes of --test: left out\n")
+        self.train = told(of_clips(kept), kept)
+        self.judged = told(of_clips(test), test) if test else self.train
+        self.folds = test is None
+
+    def runs(self, source: str, seed: int, *, grouped: bool = True) -> Iterator[tuple[Corpus, Corpus, Bools]]:
+        """Yield train, val, and which of `judged` are to be judged by what is learnt from them."""
+        avatar_val = apart(self.avatars.groups, 0.2, seed)
+        ours = (self.avatars.take(~avatar_val), self.avatars.take(avatar_val))
+        everything = np.ones(len(self.judged), dtype=bool)
+        if source == "avatars":
+            yield *ours, everything
+            return
+        for real, test in self._real(seed, grouped=grouped) if self.folds else [(self.train, everything)]:
+            real = real if grouped else replace(real, groups=real.videos)  # noqa: PLW2901
+            val = apart(real.groups, 0.25, seed)
+            theirs = (real.take(~val), real.take(val))
+            if source == "real":
+                yield *theirs, test
+            else:
+                yield join(ours[0], theirs[0]), join(ours[1], theirs[1]), test
+
+    def _real(self, seed: int, *, grouped: bool) -> Iterator[tuple[Corpus, Bools]]:
+        names = np.array(self.train.groups if grouped else self.train.videos)
+        folds = GroupKFold(FOLDS, shuffle=True, random_state=seed).split(names, groups=names)
+        for _, at in folds:
+            test = np.zeros(len(names), dtype=bool)
+            test[at] = True
+            yield self.train.take(~test), test
+
+
+def main() -> None:
+    options = arguments()
+    avatars = load_avatars(options.sets, options.front, options.avatars)
+    train = [clip for folder in options.train for clip in load(folder, options.cache)]
+    task = Task(train, load(options.test, options.cache) if options.test else None, avatars)
+    print(
+        f"{len(task.clips)} clips with {len(task.judged)} reps, {len({c.scene for c in task.clips})} scenes; "
+        f"to learn from: {len(avatars)} reps of avatars, "
+        f"{len(task.train)} of {len(train)} real clips" + (" (in folds)" if task.folds else "") + "\n"
     )
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pushup-data" / "benchmark"
-    made.add_argument(
-        "--cache",
-        type=Path,
-        default=cache,
-        help="where poses are kept, never in the repository (default: %(default)s)",
-    )
-    return made
+    errors(task, options.seeds)
+    correct_or_wrong(task, options.seeds)
 
 
-def load(real: Path | None, cache: Path) -> list[Clip]:
-    """Read all clips; the first time their poses are extracted, which takes minutes."""
-    if real is None:
-        sys.exit("name the folder with the real clips by --real or PUSHUP_REAL_DATA")
-    if cache.resolve().is_relative_to(CHECKOUT):
-        sys.exit("landmarks of the real clips must not lie in the repository: choose another --cache")
-    folder = cache / f"pose-{pose.VERSION}-{SETTINGS.pose.model}-{SETTINGS.pose.min_confidence:g}"
-    clips = pl.read_csv(real / "clips.csv", infer_schema=False)
-    ratings = pl.read_csv(real / "ratings.csv", infer_schema=False).fill_null("")
-    said = {(row["clip_id"], row["rater"]): row for row in ratings.iter_rows(named=True)}
-    jobs = [
-        (real / row["file"], folder / f"{row['clip_id']}.parquet")
-        for row in clips.iter_rows(named=True)
-        if not (folder / f"{row['clip_id']}.parquet").exists()
-    ]
-    for outcome in workers.run(extract, jobs, label="pose", time_limit_s=600, name=lambda job: job[0].name):
-        if outcome.error:
-            sys.exit(str(outcome.error))
-    made = []
-    for row in clips.sort("clip_id").iter_rows(named=True):
-        name = row["clip_id"]
-        table = tables.read(tables.POSE, folder / f"{name}.parquet")
-        made.append(
-            Clip(
-                id=name,
-                scene=row["scene"],
-                fps=float(row["fps"]),
-                width=int(row["width"]),
-                height=int(row["height"]),
-                a=said[name, "A"],
-                b=said[name, "B"],
-                table=table,
-                pose=landmarks.from_table(table),
-            )
+def arguments() -> argparse.Namespace:
+    made = parser(__doc__ or "")
+    made.formatter_class = argparse.RawDescriptionHelpFormatter
+    made.add_argument("--train", type=Path, nargs="+", help="default: PUSHUP_REAL_DATA")
+    made.add_argument("--test", type=Path)
+    made.add_argument("--avatars", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
+    made.add_argument("--sets", type=int, default=300)
+    made.add_argument("--front", type=int, default=60)
+    made.add_argument("--seeds", type=int, default=3)
+    options = made.parse_args()
+    options.train = options.train or [options.real]
+    return options
+
+
+def told(corpus: Corpus, clips: list[Clip]) -> Corpus:
+    """Return the reps with what both raters say of their clips."""
+    said = {c.id: c for c in clips}
+    y = np.full(corpus.y.shape, np.nan, dtype=np.float32)
+    videos, shown = np.array(corpus.videos), corpus.shown
+    for video in set(corpus.videos):
+        at = np.flatnonzero(videos == video)
+        for e, error in enumerate(ERRORS):
+            value = said[video].agreed(error)
+            if value == "0":
+                y[at, e] = 0
+            elif value == "1" and shown[at, e].any():
+                worst = np.where(shown[at, e], np.nan_to_num(corpus.rules[at, e], nan=-0.5), -1.0)
+                y[at[np.argmax(worst)], e] = 1
+    y[~shown] = np.nan
+    right = np.array([said[v].source_label == "correct" for v in corpus.videos], dtype=bool)
+    return replace(corpus, y=y, right=right)
+
+
+def errors(task: Task, seeds: int) -> None:
+    truth = consensus(task.clips)
+    said: dict[str, Said] = {"rules": [whole(task, task.judged.rules, task.judged.rules >= 0.5)]}
+    fits: dict[str, Fit] = {
+        "forest": forest,
+        "boosting": boosting,
+        "CNN-LSTM": network(SETTINGS.model, SETTINGS.train),
+    }
+    for name, fit in fits.items():
+        for source in SOURCES:
+            for seed in range(seeds):
+                said.setdefault(f"{name}, {source}", []).append(_judged(task, fit, source, seed))
+    standard = np.array([c.standard for c in task.clips])
+    for title, keep in (
+        ("standard variants", standard),
+        ("all variants", np.ones(len(standard), dtype=bool)),
+    ):
+        print(f"## Error types, {title}: {keep.sum()} clips\n")
+        columns = [e for e in range(len(ERRORS)) if (truth[keep, e] == 1).any()]
+        heads = [f"{ERRORS[e]} ({counts(truth[keep, e])})" for e in columns]
+        print("| F1, AP | " + " | ".join(heads) + " |\n|---" + "|---" * len(columns) + "|")
+        print(
+            "| one rater against the other | "
+            + " | ".join(raters(task.clips, keep, e) for e in columns)
+            + " |"
         )
-    return made
+        for name, runs in said.items():
+            cells = [figures(runs, truth, keep, e) for e in columns]
+            print(f"| {name} | " + " | ".join(cells) + " |")
+        silent = [ERRORS[e] for e in range(len(ERRORS)) if e not in columns]
+        print(f"\nno clip in which both raters see it: {', '.join(silent)}\n" if silent else "")
+        scenes = [c.scene for c in task.clips]
+        print("| against the rules, AP and F1 | " + " | ".join(ERRORS[e] for e in columns) + " |")
+        print("|---" + "|---" * len(columns) + "|")
+        for name, runs in said.items():
+            if name.startswith("CNN"):
+                cells = [paired(runs, said["rules"], truth, keep, e, scenes) for e in columns]
+                print(f"| {name} | " + " | ".join(cells) + " |")
+        print()
+    missed(task, said, truth)
 
 
-def extract(job: tuple[Path, Path]) -> None:
-    source, target = job
-    model = Workspace(CHECKOUT).pose_model(SETTINGS.pose.model)
-    tables.write(tables.POSE, pose.track(source, model, SETTINGS.pose).frame, target)
+def _judged(task: Task, fit: Fit, source: str, seed: int) -> tuple[Floats, Floats]:
+    probability, present = np.full(task.judged.y.shape, np.nan), np.zeros(task.judged.y.shape, dtype=bool)
+    for train, val, test in task.runs(source, seed):
+        judge = fit(train.dataset(), val.dataset(), seed)
+        probability[test], present[test] = with_rules(judge, task.judged.take(test))
+    return whole(task, probability, present)
 
 
-def by_scene_interval(
-    values: Sequence[float], scenes: Sequence[str], draws: int = 2000
-) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of `values`, drawing whole scenes with replacement."""
+def with_rules(judge: Judge, reps: Corpus) -> tuple[Floats, Bools]:
+    """Return probabilities and what is said; where an error was not learnt the rules speak, as in predict."""
+    probability = judge.of(reps.x)
+    learnt = np.isfinite(judge.thresholds)
+    probability = np.where(learnt, probability, reps.rules)
+    return probability, probability >= np.where(learnt, judge.thresholds, 0.5)
+
+
+def whole(task: Task, probability: Floats, present: Bools) -> tuple[Floats, Floats]:
+    """Return (clips, errors): the largest of the reps that show the error, 0 where none does."""
+    shown, videos = task.judged.shown & np.isfinite(probability), np.array(task.judged.videos)
+    p, said = np.where(shown, probability, 0.0), np.where(shown, present, False)
+    none = np.zeros((1, probability.shape[1]))
+    rows = [
+        (np.vstack([none, p[at]]).max(axis=0), np.vstack([none, said[at]]).max(axis=0))
+        for at in (videos == c.id for c in task.clips)
+    ]
+    return np.stack([p for p, _ in rows]), np.stack([s for _, s in rows])
+
+
+def consensus(clips: list[Clip]) -> Floats:
+    return np.array([[{"0": 0.0, "1": 1.0}.get(c.agreed(e) or "", np.nan) for e in ERRORS] for c in clips])
+
+
+def counts(truth: Floats) -> str:
+    return f"{(truth == 1).sum()}+ {(truth == 0).sum()}-"
+
+
+def raters(clips: list[Clip], keep: Bools, e: int) -> str:
+    pairs = [(c.a[ERRORS[e]], c.b[ERRORS[e]]) for c, k in zip(clips, keep, strict=True) if k]
+    both = [(a == "1", b == "1") for a, b in pairs if a in "01" and b in "01" and a and b]
+    hits, marks = sum(a and b for a, b in both), sum(a + b for a, b in both)
+    return f"{2 * hits / marks:.2f}" if marks else ""
+
+
+def f1(said: Floats, true: Bools, weight: Floats | None = None) -> float:
+    w = np.ones(len(true)) if weight is None else weight
+    marks = (w * said).sum() + (w * true).sum()
+    return float(2 * (w * said * true).sum() / marks) if marks else float("nan")
+
+
+def ap(probability: Floats, true: Bools, weight: Floats | None = None) -> float:
+    if not (true if weight is None else true & (weight > 0)).any():
+        return float("nan")
+    return float(average_precision_score(true, probability, sample_weight=weight))
+
+
+def figures(runs: Said, truth: Floats, keep: Bools, e: int) -> str:
+    at = keep & np.isfinite(truth[:, e])
+    true = truth[at, e] == 1
+    each = np.array([(f1(s[at, e], true), ap(p[at, e], true)) for p, s in runs])
+    spread = f" ± {each[:, 0].std():.2f}" if len(each) > 1 else ""
+    return f"{each[:, 0].mean():.2f}{spread}, {each[:, 1].mean():.2f}"
+
+
+def draws(scenes: list[str]) -> Iterator[Floats]:
+    """Yield (N,) how often each clip is drawn when scenes are drawn with replacement."""
+    names, owner = np.unique(scenes, return_inverse=True)
     rng = np.random.default_rng(0)
-    names = sorted(set(scenes))
-    sums = np.array([sum(v for v, s in zip(values, scenes, strict=True) if s == n) for n in names])
-    sizes = np.array([sum(s == n for s in scenes) for n in names])
-    picks = rng.integers(0, len(names), (draws, len(names)))
-    means = sums[picks].sum(axis=1) / sizes[picks].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+    for times in rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS):
+        yield times[owner].astype(np.float64)
+
+
+def paired(runs: Said, rules: Said, truth: Floats, keep: Bools, e: int, scenes: list[str]) -> str:
+    at = keep & np.isfinite(truth[:, e])
+    true, here = truth[at, e] == 1, [s for s, k in zip(scenes, at, strict=True) if k]
+
+    def gain(measure: Callable[..., float], which: int, weight: Floats | None) -> float:
+        ours = np.mean([measure(run[which][at, e], true, weight) for run in runs])
+        return float(ours - measure(rules[0][which][at, e], true, weight))
+
+    cells = []
+    for measure, which in ((ap, 0), (f1, 1)):
+        drawn = np.array([gain(measure, which, w) for w in draws(here)])
+        drawn = drawn[np.isfinite(drawn)]
+        low, high = (
+            np.percentile(drawn, [2.5, 97.5]) if len(set(np.array(here)[true])) > 1 else (np.nan, np.nan)
+        )
+        between = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else " (one scene)"
+        cells.append(f"{gain(measure, which, None):+.2f}{between}")
+    return ", ".join(cells)
+
+
+def missed(task: Task, said: Mapping[str, Said], truth: Floats) -> None:
+    """Print which standard clips are judged wrongly by most trainings on avatars and people, and how."""
+    print("| clip | scene | error | raters | probability | rules |\n|---|---|---|---|---|---|")
+    for e, error in enumerate(ERRORS):
+        said_so = np.mean([s[:, e] for _, s in said["CNN-LSTM, both"]], axis=0) >= 0.5
+        probability = np.mean([p[:, e] for p, _ in said["CNN-LSTM, both"]], axis=0)
+        for i, clip in enumerate(task.clips):
+            if clip.standard and np.isfinite(truth[i, e]) and said_so[i] != (truth[i, e] == 1):
+                print(
+                    f"| {clip.id} | {clip.scene} | {error} | {truth[i, e]:.0f} | {probability[i]:.2f} "
+                    f"| {said['rules'][0][0][i, e]:.2f} |"
+                )
+    print()
+
+
+def correct_or_wrong(task: Task, seeds: int) -> None:
+    """Train the same contenders on one question: is the clip wrong?"""
+    wrong = np.array([c.source_label == "wrong" for c in task.clips])
+    print(f"## Correct or wrong: {len(wrong)} clips, {wrong.mean():.0%} wrong\n")
+    print("| accuracy | unseen scenes | random folds |\n|---|---|---|")
+    print(f"| always wrong | {wrong.mean():.2f} | |")
+    by_rules = whole(task, task.judged.rules, task.judged.rules >= 0.5)[1][:, _WRONG].max(axis=1) > 0
+    print(f"| rules: sag, pike, depth or lockout | {(by_rules == wrong).mean():.2f} | |")
+    fits: dict[str, Fit] = {
+        "forest": forest,
+        "boosting": boosting,
+        "CNN-LSTM": network(SETTINGS.model, SETTINGS.train),
+    }
+    for name, fit in fits.items():
+        for source in SOURCES:
+            cells = []
+            for grouped in (True, False):
+                if not grouped and (source == "avatars" or not task.folds):
+                    cells.append("")
+                    continue
+                each = [
+                    (_wrong(task, fit, source, seed, grouped=grouped) == wrong).mean()
+                    for seed in range(seeds)
+                ]
+                cells.append(f"{np.mean(each):.2f} ± {np.std(each):.2f}")
+            print(f"| {name}, {source} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _wrong(task: Task, fit: Fit, source: str, seed: int, *, grouped: bool) -> Bools:
+    """Return (clips,): whether a clip is said to be wrong, by the mean over its reps."""
+    probability = np.full(len(task.judged), np.nan)
+    for train, val, test in task.runs(source, seed, grouped=grouped):
+        judge = fit(_one_question(train), _one_question(val), seed)
+        probability[test] = judge.of(_one_question(task.judged.take(test)).x)[:, 0]
+    videos = np.array(task.judged.videos)
+    means = [np.nanmean([0.5, *probability[videos == c.id]]) for c in task.clips]
+    return np.array(means) >= 0.5
+
+
+def _one_question(reps: Corpus) -> Dataset:
+    """Return the reps with one label, wrong, and the rules' worst opinion in the place of all."""
+    worst = reps.x[..., -len(ERRORS) :][..., _WRONG].max(axis=-1, keepdims=True)
+    x = np.concatenate([reps.x[..., : -len(ERRORS)], worst], axis=-1)
+    return Dataset(reps.rep_ids, reps.groups, x, (~reps.right).astype(np.float32)[:, None])
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from real import SETTINGS, Clip, by_scene_interval, load, parser
+from collection import SETTINGS, Clip, by_scene_interval, load, parser
 
 from pushup_data import kinematics, params, reps
 from pushup_data.kinematics import Signals

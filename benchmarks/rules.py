@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from real import SETTINGS, Clip, load, parser
+from collection import SETTINGS, Clip, load, parser
 from sklearn.metrics import average_precision_score
 
 from pushup_data import kinematics, quality, reps, rules, taxonomy

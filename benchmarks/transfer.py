@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from avatar import TAXONOMY, overlap, tracked
-from real import SETTINGS, load, parser
+from collection import SETTINGS, load, parser
 from scipy.stats import ks_2samp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score, roc_auc_score

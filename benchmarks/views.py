@@ -5,7 +5,7 @@ python benchmarks/views.py --real DIR
 
 from collections import Counter
 
-from real import load, parser
+from collection import load, parser
 
 from pushup_data import quality
 

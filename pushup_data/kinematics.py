@@ -4,6 +4,7 @@ Angles are taken in pixels on the side that faces the camera, because MediaPipe'
 them (an elbow of 85° comes out as 112°). Metric landmarks serve only where depth is needed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from pushup_data.landmarks import INDEX, Pose
 from pushup_data.quality import Side
 
 Series = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating]
 
 # Landmarks lost for longer are not made up. Half a second bridges the moment in which a face-down head is
 # lost at the bottom, and is shorter than any rep.
@@ -38,6 +40,15 @@ class Signals:
     tilt: Series  # turn of the shoulders' line against the hands' line, degrees, positive left side up
     knee: Series  # degrees in space, 180 straight
     knee_drop: Series  # knee below the ankle, metres
+    # In space, as MediaPipe guesses depth; degrees.
+    hip_bend: (
+        Series  # thighs against the trunk's line, about the shoulders' line: sagging positive, piked negative
+    )
+    neck_bend: Series  # ears against the trunk's line likewise, thrown back positive
+    near_elbow_bend: Series  # 180 straight
+    far_elbow_bend: Series
+    near_flare: Series  # upper arm against the trunk, seen on the back: 0 along it, 90 straight out
+    far_flare: Series
 
     def __len__(self) -> int:
         return len(self.height)
@@ -98,8 +109,46 @@ def measure(pose: Pose, fps: float, width: int, height: int) -> Signals:
         "tilt": _turned(across("shoulder"), across("wrist")),
         "knee": angle(in_space("hip"), in_space("knee"), in_space("ankle")),
         "knee_drop": in_space("knee")[:, 1] - in_space("ankle")[:, 1],
-    }
+    } | _in_space(in_space, near, far)
     return Signals(near_side=near, **{name: smooth(bridge(s, fps), fps) for name, s in series.items()})
+
+
+def _in_space(at: Callable[[str, str], Series], near: Side, far: Side) -> dict[str, Series]:
+    """Return the angles in space; `at` gives a limb's (T, 3), y down and z away from the camera."""
+
+    def middle(limb: str) -> Series:
+        return (at(limb, "left") + at(limb, "right")) / 2
+
+    trunk = _unit(middle("shoulder") - middle("hip"))
+    across = at("shoulder", "left") - at("shoulder", "right")
+    left = _unit(across - _along(across, trunk)[:, None] * trunk)
+    back = np.cross(trunk, left)
+    thighs, head = middle("knee") - middle("hip"), middle("ear") - middle("shoulder")
+
+    def flare(side: Side) -> Series:
+        arm = at("elbow", side) - at("shoulder", side)
+        outwards = _along(arm, left if side == "left" else -left)
+        return np.asarray(np.degrees(np.arctan2(outwards, -_along(arm, trunk))))
+
+    def elbow(side: Side) -> Series:
+        return angle(at("shoulder", side), at("elbow", side), at("wrist", side))
+
+    return {
+        "hip_bend": np.degrees(np.arctan2(_along(thighs, back), -_along(thighs, trunk))),
+        "neck_bend": np.degrees(np.arctan2(_along(head, back), _along(head, trunk))),
+        "near_elbow_bend": elbow(near),
+        "far_elbow_bend": elbow(far),
+        "near_flare": flare(near),
+        "far_flare": flare(far),
+    }
+
+
+def _along(vectors: Floats, direction: Floats) -> Series:
+    return np.asarray((vectors * direction).sum(axis=1), dtype=np.float64)
+
+
+def _unit(vectors: Series) -> Series:
+    return np.asarray(vectors / np.maximum(_length(vectors), 1e-9)[:, None])
 
 
 def angle(a: Series, joint: Series, b: Series) -> Series:

@@ -115,6 +115,24 @@ def test_an_error_moves_its_own_signal(error, view, name, difference):
     assert moved == pytest.approx(difference, rel=0.4)
 
 
+@pytest.mark.parametrize("near_side", ["left", "right"])
+@pytest.mark.parametrize("view", ["side", "oblique", "front"])
+def test_angles_in_space_have_their_signs_from_every_view(view, near_side):
+    def bottom(errors=()):
+        pose, [(_, low, _)] = figures.push_up(errors, reps=1, view=view, near_side=near_side)
+        found = measure(pose)
+        return {name: float(getattr(found, name)[low]) for name in SERIES}
+
+    right = bottom()
+    assert bottom(["hips_sagging"])["hip_bend"] > right["hip_bend"] + 8
+    assert bottom(["hips_piked"])["hip_bend"] < right["hip_bend"] - 8
+    assert bottom(["head_dropped"])["neck_bend"] < right["neck_bend"] - 20
+    flared = bottom(["elbows_flared"])
+    for side in ("near", "far"):
+        assert flared[f"{side}_flare"] > right[f"{side}_flare"] + 15
+        assert 0 < right[f"{side}_elbow_bend"] < 120
+
+
 def test_the_lower_shoulder_is_told_from_a_tilted_camera():
     level, [(_, bottom, _)] = figures.push_up(reps=1, view="front")
     uneven, _ = figures.push_up(["asymmetric"], reps=1, view="front")  # the right arm bends less

@@ -33,6 +33,12 @@ KINEMATICS: Mapping[str, float] = {
     "spread": 0.3,  # shoulder widths
     "tilt": 5.0,  # positive where the near shoulder is higher
     "knee": 15.0,
+    "hip_bend": 10.0,
+    "neck_bend": 20.0,
+    "near_elbow_bend": 30.0,
+    "far_elbow_bend": 30.0,
+    "near_flare": 20.0,
+    "far_flare": 20.0,
 }
 _VIEWS = ("side", "oblique", "front")
 _CHANNELS = (

@@ -1,0 +1,134 @@
+"""How well errors are told on bodies never trained on, against the truth: avatars, five folds of bodies.
+
+    python benchmarks/bodies.py [--sets 300] [--front 60] [--work DIR] [--seeds 3]
+
+Renders the sets (kept in --work; --front more of them are seen from the front, where flaring and asymmetry
+show), tracks them, and trains on four fifths of the bodies, a fifth of which choose thresholds. F1 and AP per
+error over all reps whose view shows it, mean and spread of --seeds, beside the rules, a forest and gradient
+boosting on kinematic features, and networks of other kinds; then recall by severity, training time, and the
+time that a rep takes.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from avatar import TAXONOMY
+from collection import SETTINGS
+from contenders import Fit, apart, boosting, forest, network
+from corpus import ERRORS, Corpus, join, of_avatars
+from sklearn.metrics import average_precision_score
+from sklearn.model_selection import GroupKFold
+
+Floats = npt.NDArray[np.float64]
+FOLDS = 5
+AIM = 0.90
+
+
+def main() -> None:
+    options = arguments()
+    avatars = load(options.sets, options.front, options.work)
+    print(f"{len(avatars)} reps of {len(set(avatars.videos))} sets by {len(set(avatars.groups))} bodies\n")
+    said = {"rules": [(avatars.rules, np.nan_to_num(avatars.rules) >= 0.5)]}
+    spent: dict[str, list[float]] = {}
+    for name, fit in contenders(options.kinds).items():
+        for seed in range(options.seeds):
+            start = time.process_time()
+            said.setdefault(name, []).append(out_of_fold(avatars, fit, seed))
+            spent.setdefault(name, []).append(time.process_time() - start)
+    table(avatars, said)
+    by_severity(avatars, said)
+    print()
+    for name, seconds in spent.items():
+        print(f"{name}: {np.mean(seconds) / FOLDS:.0f} CPU s a training with use")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", type=int, default=300)
+    parser.add_argument("--front", type=int, default=60)
+    parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--kinds", nargs="+", default=["cnn-lstm", "cnn", "lstm", "transformer"])
+    return parser.parse_args()
+
+
+def load(sets: int, front: int, folder: Path) -> Corpus:
+    mixed = of_avatars(sets, 1000, folder / "mixed")
+    return join(mixed, of_avatars(front, 2000, folder / "front", {"front": 1.0})) if front else mixed
+
+
+def contenders(kinds: list[str]) -> dict[str, Fit]:
+    made: dict[str, Fit] = {"forest": forest, "boosting": boosting}
+    for kind in kinds:
+        made[kind] = network(SETTINGS.model.model_copy(update={"kind": kind}), SETTINGS.train)
+    return made
+
+
+def out_of_fold(avatars: Corpus, fit: Fit, seed: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return probability and whether an error is said to be present, (N, errors), for bodies held out."""
+    probability = np.full(avatars.y.shape, np.nan)
+    present = np.zeros(avatars.y.shape, dtype=bool)
+    for _, test in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(avatars.x, groups=avatars.groups):
+        mine = np.ones(len(avatars), dtype=bool)
+        mine[test] = False
+        rest = avatars.take(mine)
+        val = apart(rest.groups, 0.2, seed)
+        judge = fit(rest.take(~val).dataset(), rest.take(val).dataset(), seed)
+        probability[test] = judge.of(avatars.x[test])
+        present[test] = probability[test] >= judge.thresholds
+    return probability, present
+
+
+def table(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[np.bool_]]]]) -> None:
+    print("| error | present | absent | " + " | ".join(f"{name} F1, AP" for name in said) + " |")
+    print("|---" * (3 + len(said)) + "|")
+    macro: dict[str, list[Floats]] = {name: [] for name in said}
+    for e, error in enumerate(ERRORS):
+        known = np.isfinite(avatars.y[:, e])
+        true = avatars.y[known, e] == 1
+        cells = []
+        for name, runs in said.items():
+            each = np.array([measure(true, p[known, e], s[known, e]) for p, s in runs])
+            macro[name].append(each.mean(axis=0))
+            spread = f" ± {each[:, 0].std():.2f}" if len(each) > 1 else ""
+            cells.append(f"{each[:, 0].mean():.2f}{spread}, {each[:, 1].mean():.2f}")
+        print(f"| {error} | {true.sum()} | {(~true).sum()} | " + " | ".join(cells) + " |")
+    means = {name: np.mean(rows, axis=0) for name, rows in macro.items()}
+    print("| macro | | | " + " | ".join(f"**{f1:.2f}**, {ap:.2f}" for f1, ap in means.values()) + " |")
+
+
+def measure(
+    true: npt.NDArray[np.bool_], probability: Floats, said: npt.NDArray[np.bool_]
+) -> tuple[float, float]:
+    f1 = 2 * (said & true).sum() / max(said.sum() + true.sum(), 1)
+    return float(f1), float(average_precision_score(true, np.nan_to_num(probability, nan=-1.0)))
+
+
+def by_severity(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[np.bool_]]]]) -> None:
+    shown = [name for name in ("rules", "cnn-lstm") if name in said]
+    heads = " | ".join(f"{name}: mild, clear, strong, alarms" for name in shown)
+    print(f"\n| error | view | present | absent | {heads} |")
+    print("|---" * (4 + len(shown)) + "|")
+    views = np.array(avatars.reps["view"].to_list())
+    for e, error in enumerate(TAXONOMY.errors):
+        for view in error.views:
+            here = np.isfinite(avatars.y[:, e]) & (views == view)
+            true, severity = avatars.y[here, e] == 1, avatars.severity[here, e]
+            if not true.any():
+                continue
+            cells = []
+            for name in shown:
+                hit = np.mean([s[here, e] for _, s in said[name]], axis=0)
+                thirds = [true & (np.minimum(severity * 3, 2.99).astype(int) == third) for third in range(3)]
+                recall = [f"{hit[third].mean():.2f}" if third.any() else "" for third in thirds]
+                cells.append(", ".join([*recall, f"{hit[~true].mean():.2f}"]))
+            print(f"| {error.id} | {view} | {true.sum()} | {(~true).sum()} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Reps of avatars and of real clips as the network sees them, with what is known of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from avatar import TAXONOMY, tracked
+from collection import SETTINGS, Clip
+
+from pushup_data import landmarks, tables
+from pushup_data.avatar import sets
+from pushup_data.avatar.sets import Recipe
+from pushup_data.model import data
+from pushup_data.model.data import Dataset
+from pushup_data.stages import reps as stage
+
+Floats = npt.NDArray[np.float64]
+Strings = npt.NDArray[np.str_]
+
+ERRORS = TAXONOMY.ids
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """N reps."""
+
+    rep_ids: list[str]
+    videos: list[str]
+    groups: list[str]  # body or scene
+    reps: pl.DataFrame  # tables.REPS
+    x: data.Floats  # (N, steps, channels)
+    y: data.Floats  # (N, errors): 1 present, 0 absent, NaN unknown; NaN too where a flag hides the error
+    rules: Floats  # (N, errors) probability, NaN where they cannot tell
+    severity: Floats  # (N, errors), NaN for people
+    right: npt.NDArray[np.bool_]  # (N,) nothing is wrong, seen or not
+
+    def __len__(self) -> int:
+        return len(self.rep_ids)
+
+    def take(self, keep: npt.NDArray[np.bool_]) -> "Corpus":
+        at = np.flatnonzero(keep)
+        return Corpus(
+            [self.rep_ids[i] for i in at],
+            [self.videos[i] for i in at],
+            [self.groups[i] for i in at],
+            self.reps[at.tolist()],
+            self.x[at],
+            self.y[at],
+            self.rules[at],
+            self.severity[at],
+            self.right[at],
+        )
+
+    def dataset(self, y: data.Floats | None = None) -> Dataset:
+        return Dataset(self.rep_ids, self.groups, self.x, self.y if y is None else y)
+
+    @property
+    def shown(self) -> npt.NDArray[np.bool_]:
+        """(N, errors) whether view and flags let an error be told."""
+        told = data.told(np.ones((len(self), len(ERRORS)), dtype=np.float32), self.reps, ERRORS)
+        views = [[e.judged_from(view) for e in TAXONOMY.errors] for view in self.reps["view"]]
+        return np.asarray(np.isfinite(told) & np.array(views, dtype=bool).reshape(told.shape))
+
+
+def join(*parts: Corpus) -> Corpus:
+    return Corpus(
+        [r for p in parts for r in p.rep_ids],
+        [v for p in parts for v in p.videos],
+        [g for p in parts for g in p.groups],
+        pl.concat([p.reps for p in parts]),
+        *(
+            np.concatenate([getattr(p, name) for p in parts])
+            for name in ("x", "y", "rules", "severity", "right")
+        ),
+    )
+
+
+def of_avatars(count: int, seed: int, folder: Path, views: Mapping[str, float] | None = None) -> Corpus:
+    """Render and track `count` sets in `folder` where they are missing; return the reps that are found.
+
+    The labels are the truth, unknown where the camera cannot show an error. Sets with a flawed picture are
+    left out.
+    """
+    recipes = [Recipe(seed=seed, number=i, reps=(3, 6), views=views) for i in range(count)]
+    truth = sets.render(recipes, folder)
+    rendered = truth.filter(pl.col("file").is_in([r.name for r in recipes]))
+    return join(*(labelled_avatar(row, table) for row, table in tracked(rendered, folder) if not row["flaw"]))
+
+
+def labelled_avatar(row: dict[str, Any], table: pl.DataFrame) -> Corpus:
+    """Return the reps that are found in a set, with the truth of the reps that they are."""
+    part = _of_video(row["file"], row["subject"], table, (row["width"], row["height"]), row["fps"])
+    y, severity = (np.full((len(part), len(ERRORS)), np.nan) for _ in range(2))
+    for i, rep in enumerate(part.reps.iter_rows(named=True)):
+        true = max(row["reps"], key=lambda t, rep=rep: _shared(t, rep))  # type: ignore[misc]
+        if _shared(true, rep) > 0.5:
+            told = {t["error"]: t for t in true["errors"]}
+            y[i] = [{"present": 1.0, "absent": 0.0}.get(told[e]["value"], np.nan) for e in ERRORS]
+            severity[i] = [told[e]["severity"] for e in ERRORS]
+    right = ~(severity != 0).any(axis=1)
+    return _labelled(part, y, severity, right).take(np.isfinite(severity).all(axis=1))
+
+
+def of_clips(clips: Sequence[Clip]) -> Corpus:
+    """Return the clips' reps; nothing is said of them yet."""
+    parts = [_of_video(c.id, c.scene, c.table, (c.width, c.height), c.fps) for c in clips]
+    return join(*(p for p in parts if len(p)))
+
+
+def _shared(true: dict[str, int], rep: dict[str, int]) -> float:
+    shared = min(true["end"], rep["end"]) - max(true["start"], rep["start"])
+    return max(shared, 0) / (max(true["end"], rep["end"]) - min(true["start"], rep["start"]))
+
+
+def _labelled(part: Corpus, y: Floats, severity: Floats, right: npt.NDArray[np.bool_]) -> Corpus:
+    told = data.told(y.astype(np.float32), part.reps, ERRORS)
+    return Corpus(
+        part.rep_ids, part.videos, part.groups, part.reps, part.x, told, part.rules, severity, right
+    )
+
+
+def _of_video(name: str, group: str, table: pl.DataFrame, size: tuple[int, int], fps: float) -> Corpus:
+    pose = landmarks.from_table(table)
+    video = {
+        "video_id": name,
+        "subject": group,
+        "width": size[0],
+        "height": size[1],
+        "fps": fps,
+        "frames": len(pose),
+    }
+    rows, opinions, _ = stage.of_video(
+        video,
+        table,
+        boundaries=[],
+        registry=tables.REP_REGISTRY.empty(),
+        video_flags=[],
+        known=TAXONOMY,
+        params=SETTINGS,
+    )
+    reps, rules = tables.REPS.frame(rows), tables.RULES.frame(opinions)
+    ids = reps["rep_id"].to_list()
+    unknown = np.full((len(ids), len(ERRORS)), np.nan)
+    return Corpus(
+        ids,
+        reps["video_id"].to_list(),
+        reps["subject"].to_list(),
+        reps,
+        data.sequences(
+            reps, pl.DataFrame([video]), rules, lambda _: pose, errors=ERRORS, steps=SETTINGS.model.steps
+        ),
+        unknown.astype(np.float32),
+        data.opinions(rules, ids, ERRORS),
+        unknown,
+        np.zeros(len(ids), dtype=bool),
+    )
