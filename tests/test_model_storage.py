@@ -72,13 +72,13 @@ def test_files_are_the_same_every_time_and_nothing_else_is_left(tmp_path, card, 
         storage.save(tmp_path / name, card, network)
     for name in (storage.CARD, storage.WEIGHTS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [storage.CARD, storage.WEIGHTS]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [storage.PAGE, storage.CARD, storage.WEIGHTS]
 
 
 def test_a_card_that_says_untrained_takes_old_weights_along(tmp_path, card, network):
     storage.save(tmp_path, card, network)
     storage.save(tmp_path, card.model_copy(update={"trained": False, "reason": "3 labels"}), None)
-    assert [p.name for p in tmp_path.iterdir()] == [storage.CARD]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [storage.PAGE, storage.CARD]
     assert predictor.load(tmp_path) is None
     assert json.loads((tmp_path / storage.CARD).read_text())["reason"] == "3 labels"
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import yaml
 
-from pushup_data import ledger, params, splits, tables
+from pushup_data import ledger, params, registry, splits, tables
 from pushup_data.errors import LabelsAtRiskError, MissingInputError
 from pushup_data.labelstudio import backend, push
 from pushup_data.model import predictor
@@ -339,8 +339,8 @@ def test_labels_in_doubt_are_reviewed_and_it_is_written_down_how_that_ended(roun
 
 def test_a_champion_predicts_until_it_is_beaten(rounds):
     workspace, _, _ = rounds
-    for path in workspace.candidate.iterdir():
-        shutil.copy(path, workspace.champion / path.name)
+    before = tables.read(tables.PREDICTIONS, workspace.predictions)
+    registry.promote(workspace, force=read(workspace, "metrics/verdict.json")["predictor"] == "rules")
     run(workspace, [evaluate, predict])
     assert read(workspace, "metrics/verdict.json")["predictor"] == "champion"
     found = read(workspace, "metrics/evaluation.json")
@@ -351,6 +351,8 @@ def test_a_champion_predicts_until_it_is_beaten(rounds):
     )
     table = tables.read(tables.PREDICTIONS, workspace.predictions)
     assert set(table.filter(pl.col("error") == "hips_sagging")["predictor"]) == {"champion"}
+    said = ["rep_id", "error", "model_probability"]
+    assert table.select(said).equals(before.select(said))
 
 
 def test_fewer_labels_than_asked_for_removes_the_old_model(rounds):

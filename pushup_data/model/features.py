@@ -39,4 +39,4 @@ def features(x: Floats) -> Floats:
     moments = np.stack([measured[:, 0], bottom, measured[:, -1]])
     by_channel = np.concatenate([ordered, span[None], moments])  # (statistics, N, kinematics)
     flat = by_channel.transpose(1, 2, 0).reshape(n, -1)
-    return np.concatenate([flat, x[:, 0, KINEMATIC.stop :]], axis=1).astype(np.float32)
+    return np.asarray(np.concatenate([flat, x[:, 0, KINEMATIC.stop :]], axis=1), dtype=np.float32)

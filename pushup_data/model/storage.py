@@ -7,64 +7,19 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from pushup_data import files
 from pushup_data.errors import BadInputError
-from pushup_data.model.calibration import Platt
+from pushup_data.model.card import FORMAT, Card, Head, Side, markdown
 from pushup_data.model.data import channels
 from pushup_data.model.network import Network
-from pushup_data.params import Model, Train
 from pushup_data.taxonomy import describe
 
-FORMAT = 2  # raise when an older model.json or its weights can no longer be read
-CARD, WEIGHTS = "model.json", "weights.safetensors"
+__all__ = ["Card", "Head", "Side", "read_card", "read_network", "save", "versions"]
 
-
-class Head(BaseModel):
-    """What the model knows of one error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    error: str
-    threshold: float | None  # from this calibrated probability on it is present; null: not learnt
-    calibration: Platt
-    present: int  # labelled reps in train
-    absent: int
-
-
-class Side(BaseModel):
-    """How much one split held."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    subjects: int
-    reps: int  # with at least one known label
-    simulated: int  # of them, with a simulated vote
-
-
-class Card(BaseModel):
-    """model.json. No times and no names: the same data give the same file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: int = FORMAT
-    trained: bool
-    reason: str  # why it was not trained, or what it was trained on
-    heads: list[Head]
-    splits: dict[str, Side]
-    taxonomy: int  # version of the labeling rules
-    seed: int
-    model: Model
-    settings: Train
-    data: str  # digest of the training and validation data
-    versions: dict[str, str]
-    channels: list[str]
-    epoch: int | None = None
-    loss: float | None = None
-    watched: str | None = None  # the split that said when to stop
-    weights: str | None = None  # SHA-256 of weights.safetensors
+CARD, WEIGHTS, PAGE = "model.json", "weights.safetensors", "CARD.md"
 
 
 def versions() -> dict[str, str]:
@@ -73,7 +28,10 @@ def versions() -> dict[str, str]:
 
 
 def save(directory: Path, card: Card, network: Network | None) -> Card:
-    """Write the model; model.json comes last and names the weights' digest. Returns the card as written."""
+    """Write the model and a page that says what it is. Returns the card as written.
+
+    model.json comes last and names the weights' digest: what is cut off before that is not taken for a model.
+    """
     weights = directory / WEIGHTS
     if network is None:
         weights.unlink(missing_ok=True)
@@ -83,6 +41,7 @@ def save(directory: Path, card: Card, network: Network | None) -> Card:
         with files.atomic_path(weights) as temporary:
             temporary.write_bytes(data)
         card = card.model_copy(update={"weights": hashlib.sha256(data).hexdigest()})
+    files.write_text(directory / PAGE, markdown(card))
     files.write_json(directory / CARD, card.model_dump())
     return card
 

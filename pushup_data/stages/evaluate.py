@@ -41,6 +41,8 @@ def run(workspace: Workspace, params: Params) -> None:
         min_positives=params.evaluate.min_positives,
         seed=params.seed,
     )
+    # Which one it speaks of, so that no other is promoted by it.
+    verdict["candidate"] = models["candidate"].card.weights if "candidate" in models else None
     folder = workspace.plots / "evaluation"
     for split in HELD_OUT:
         files.write_text(folder / f"{split}.csv", charts.bars(found[split]))
