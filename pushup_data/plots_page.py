@@ -1,4 +1,4 @@
-"""The page that `dvc plots show` fills: with the drawing library in it, so that it draws without a network."""
+"""The page that `dvc plots show` fills: it has the drawing library in it and needs no network."""
 
 import functools
 from pathlib import Path
@@ -32,9 +32,9 @@ def write(path: Path) -> None:
 
 @functools.cache
 def _library() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script (0.9 MB) that makes `vegaEmbed` known to the page."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script (0.9 MB), which makes `vegaEmbed` known."""
     import vl_convert
 
-    script: str = vl_convert.javascript_bundle(vl_version=_VEGA_LITE)
+    script = vl_convert.javascript_bundle(vl_version=_VEGA_LITE)  # type: ignore[call-arg]  # snippet: optional
     # A block of its own, lest its hundreds of names meet the page's; and no end tag within.
     return "{\n" + script.replace("</script", r"<\/script") + "\n}"

@@ -13,18 +13,18 @@ SERIES = ("loss/train", "loss/val", "lr")
 
 @contextmanager
 def record(folder: Path) -> Iterator[Callable[[Epoch], None]]:
-    """Yield what `training.fit` tells of its epochs; a TSV per series with a row per epoch comes into `folder`.
+    """Yield what `training.fit` tells of its epochs: in `folder`, a TSV per series with a row per epoch.
 
     What was there is replaced. A series without a row still has its header, so that a training that did not
     take place, or one without validation labels, leaves what `dvc plots` can read. Nothing but these files
     is written: no experiment, no report, no second dvc.yaml, no time of day.
     """
     with _offline():
-        from dvclive import Live  # takes half a second
+        from dvclive.live import Live  # takes half a second
 
-        class Plain(Live):  # type: ignore[misc]
+        class Plain(Live):
             def _init_dvc(self) -> None:
-                """Look for no repository: it is wanted for experiments, and 3.49 fails in one without commits."""
+                """Look for no repository: only experiments need it, and 3.49 fails in one without commits."""
 
         with Plain(str(folder), save_dvc_exp=False, dvcyaml=False) as live:
 

@@ -29,7 +29,7 @@ class Epoch:
     number: int  # from 1
     train: float  # mean loss while training, with augmentation
     val: float | None  # loss on the validation subjects
-    lr: float  # learning rate of its last batch
+    lr: float  # learning rate at its end
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,12 @@ def fit(
             optimizer, settings.lr, total_steps=settings.epochs * batches
         )
         best, best_epoch, best_state = float("inf"), 0, copy.deepcopy(network.state_dict())
-        hidden = True if quiet else None  # None: shown on a terminal only
-        bar = tqdm(range(1, settings.epochs + 1), desc="train", unit="epoch", disable=hidden)
+        # disable=None: shown on a terminal only
+        bar = tqdm(range(1, settings.epochs + 1), "train", unit="epoch", disable=True if quiet else None)
         for epoch in bar:
             network.train()
             order, total = torch.randperm(len(x), generator=generator), 0.0
             for batch in torch.split(order, settings.batch_size):
-                lr = schedule.get_last_lr()[0]
                 optimizer.zero_grad()
                 loss = masked_loss(network(augment(x[batch], errors, generator)), y[batch], weight)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -121,7 +120,9 @@ def fit(
             with torch.no_grad():
                 watched = float(masked_loss(network(watched_x), watched_y, weight))
             bar.set_postfix(loss=f"{watched:.3f}")
-            watch(Epoch(epoch, total / len(x), watched if watch_val else None, lr))
+            watch(
+                Epoch(epoch, total / len(x), watched if watch_val else None, float(schedule.get_last_lr()[0]))
+            )
             if watched < best:
                 best, best_epoch = watched, epoch
                 best_state = copy.deepcopy(network.state_dict())

@@ -14,7 +14,7 @@ from pushup_data.workspace import Workspace
 
 
 def run(workspace: Workspace, params: Params) -> None:
-    """Write models/candidate (without enough labels, a model.json that says so), curves and doubts.parquet."""
+    """Write models/candidate (without enough labels, a model.json that says so), curves, doubts.parquet."""
     known = taxonomy.load(workspace.taxonomy)
     labels = tables.read(tables.LABELS, workspace.labels)
     sides = {split: labelled(workspace, params, known, labels, split) for split in ("train", "val")}
