@@ -179,13 +179,14 @@ class _Search:
             self.study.tell(trial, state=State.FAIL)
             raise
         self.study.tell(trial, loss)
+        self.study.set_user_attr(_key(choice, self.seed), loss)
         return choice, loss
 
     def on_seeds(self, choice: Choice) -> list[float]:
         """Return a choice's losses on SEEDS seeds, as far as there is time; known ones are looked up."""
         losses = []
         for seed in range(self.seed, self.seed + SEEDS):
-            key = f"{choice}, seed {seed}"
+            key = _key(choice, seed)
             if key not in self.study.user_attrs:
                 try:
                     self.study.set_user_attr(key, self._fit(choice, seed, lambda _: None, self.deadline))
@@ -244,6 +245,10 @@ def _row(name: str, choice: Choice, losses: Sequence[float]) -> str:
     spread = f" ({min(losses):.4f} to {max(losses):.4f} on {len(losses)} seeds)" if len(losses) > 1 else ""
     settings = f"{choice.lr:>9.2g}{choice.batch_size:>12}{choice.epochs:>8}{choice.width:>7}"
     return f"{name:9}{settings}   {mean}{spread}"
+
+
+def _key(choice: Choice, seed: int) -> str:
+    return f"{choice}, seed {seed}"
 
 
 def _ask(trial: optuna.Trial) -> Choice:
