@@ -62,14 +62,22 @@ def test_nothing_else_is_written_and_nobody_told(workspace, monkeypatch, commits
         """All files, those of git and DVC included, but for the curves; git touches its index by looking."""
         return {k: v for k, v in files(workspace.root).items() if not k.startswith(("plots/", ".git/index"))}
 
-    def refused(*_, **__):
-        raise AssertionError("asked for the network")
+    asked = []
+
+    def refused(*arguments, **_):
+        asked.append(arguments)
+        raise OSError("no network")
 
     before = state()
     monkeypatch.setenv("DVC_STUDIO_TOKEN", "isat_none")
+    monkeypatch.setenv("DVC_STUDIO_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("DVC_STUDIO_REPO_URL", "git@example.org:me/push-ups.git")
+    monkeypatch.setenv("DVC_EXP_NAME", "an-experiment")  # as `dvc exp run` does
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "1" * 40)
     monkeypatch.delenv("DVC_STUDIO_OFFLINE", raising=False)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
     monkeypatch.setattr(socket.socket, "connect", refused)
     record(workspace.learning_curves, EPOCHS)
+    assert asked == []
     assert state() == before
     assert "DVC_STUDIO_OFFLINE" not in os.environ
