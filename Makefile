@@ -28,7 +28,7 @@ endef
 help: ## say what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready .venv-labelstudio/.ready models/pose/pose_landmarker_full.task ## both environments and the pose model
+setup: .venv/.ready .venv-labelstudio/.ready models/pose/pose_landmarker_full.task .pushup/plots.html ## both environments, the pose model and the plots' page
 	@echo "ready: $(BIN)/pushup-data --help"
 
 system:
@@ -55,6 +55,10 @@ system-test:
 
 models/pose/pose_landmarker_full.task: | .venv/.ready
 	@$(BIN)/pushup-data pose-model
+
+# What a clone lacks of a workspace: here the page that `dvc plots show` fills.
+.pushup/plots.html: | .venv/.ready
+	@$(BIN)/pushup-data init .
 
 bodies: ## bake the avatars' bodies again, in an environment of its own (.venv-bake)
 	@[ -x .venv-bake/bin/python ] || $(PYTHON) -m venv .venv-bake

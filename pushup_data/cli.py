@@ -17,6 +17,7 @@ from pushup_data.commands.group import Group
 from pushup_data.commands.labels import labels
 from pushup_data.commands.labelstudio import labelstudio
 from pushup_data.commands.model import model
+from pushup_data.commands.tune import tune
 from pushup_data.workspace import Workspace
 
 
@@ -212,5 +213,5 @@ def backend(port: int) -> None:
     live.run(workspace, params.load(workspace.params).labelstudio, port)
 
 
-for _group in (model, labelstudio, annotate, avatar):
-    main.add_command(_group)
+for _command in (tune, model, labelstudio, annotate, avatar):
+    main.add_command(_command)

@@ -44,10 +44,15 @@ def configure(into: Workspace, **sections: dict[str, object]) -> None:
 
 def repro(within: Workspace, *arguments: str, capture: bool = False) -> str:
     """Run `dvc repro` in the workspace; return what it said with `capture`. Raises where it fails."""
+    return dvc(within, "repro", *arguments, capture=capture)
+
+
+def dvc(within: Workspace, *arguments: str, capture: bool = False) -> str:
+    """Run dvc in the workspace; return what it said with `capture`. Raises where it fails."""
     environment = dict(os.environ)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     result = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", *arguments],
+        [sys.executable, "-m", "dvc", *arguments],
         cwd=within.root,
         env=environment,
         stdout=subprocess.PIPE if capture else None,
@@ -57,7 +62,7 @@ def repro(within: Workspace, *arguments: str, capture: bool = False) -> str:
     )
     if result.returncode != 0:
         said = (result.stdout or "").strip().splitlines()[-12:]
-        raise PushupDataError(f"`dvc repro` failed in {within.root}: {' | '.join(said)}")
+        raise PushupDataError(f"`dvc {arguments[0]}` failed in {within.root}: {' | '.join(said)}")
     return result.stdout or ""
 
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pushup_data import files, plots_page
 from pushup_data.errors import BadInputError, MissingInputError
-from pushup_data.workspace import PACKAGE, TEMPLATE
+from pushup_data.workspace import PACKAGE, TEMPLATE, Workspace
 
 _COPIED = (
     "params.yaml",
@@ -44,14 +45,39 @@ def init(directory: Path) -> list[str]:
     if not (directory / ".dvc").exists():
         top = (directory / ".git").exists()
         _run([*_DVC, "init", "--quiet", *([] if top else ["--subdir"])], directory)
-        for option in ("analytics", "check_update", "autostage"):
-            _run([*_DVC, "config", f"core.{option}", "false"], directory)
+        files.write_text(directory / ".dvc" / "config", _DVC_CONFIG)
         done.append("DVC")
+    if _page(directory):
+        done.append("the page of `dvc plots show`")
     made = f"{directory}: made {', '.join(done)}" if done else f"{directory}: was complete already"
     return [made, f"next: cd {directory}, put videos into data/raw, run `dvc repro`"]
 
 
 _DVC = [sys.executable, "-m", "dvc"]
+_DVC_CONFIG = """[core]
+    analytics = false
+    check_update = false
+    autostage = false
+"""
+
+
+def _page(directory: Path) -> bool:
+    """Write the page that draws plots without a network, and tell DVC of it on this machine only.
+
+    Neither is in git: DVC does not draw where its page is missing, and a clone has none until it is made.
+    """
+    page, told = Workspace(directory).plots_page, directory / ".dvc" / "config.local"
+    if page.exists() and told.exists():
+        return False
+    plots_page.write(page)
+    if told.exists():
+        _run([*_DVC, "config", "--local", "plots.html_template", _PAGE], directory)
+    else:
+        files.write_text(told, f"[plots]\n    html_template = {_PAGE}\n")
+    return True
+
+
+_PAGE = "../.pushup/plots.html"  # as seen from .dvc
 
 
 def _pipeline(directory: Path) -> bool:

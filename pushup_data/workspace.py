@@ -185,7 +185,12 @@ class Workspace:
         """What `dvc plots` draws."""
         return self._at("plots")
 
-    # servers of this workspace; never in git
+    @property
+    def learning_curves(self) -> Path:
+        """What DVCLive writes of the last training."""
+        return self._at("plots", "training")
+
+    # servers of this workspace, and what it works with; never in git
     @property
     def labelstudio(self) -> Path:
         """The local Label Studio's data, log, pid and token."""
@@ -200,6 +205,16 @@ class Workspace:
     def locks(self) -> Path:
         """Lock files of commands that must not run twice at once."""
         return self._at(".pushup")
+
+    @property
+    def study(self) -> Path:
+        """What `tune` has tried: optuna's SQLite file."""
+        return self._at(".pushup", "tune.db")
+
+    @property
+    def plots_page(self) -> Path:
+        """What `dvc plots show` fills."""
+        return self._at(".pushup", "plots.html")
 
     def video(self, video_id: str) -> Path:
         """The normalised video."""

@@ -83,7 +83,7 @@ def test_a_better_candidate_becomes_the_champion_with_its_figures(workspace, def
 def test_an_undecided_one_does_not_but_by_force_which_stays_written(workspace, default_params):
     card = candidate(workspace, default_params)
     judged(workspace, card, "rules", UNDECIDED)
-    with pytest.raises(BadInputError, match="not promoted: undecided.*--force"):
+    with pytest.raises(BadInputError, match=r"not promoted: undecided.*--force"):
         registry.promote(workspace, force=False)
     assert storage.read_card(workspace.champion) is None
     assert "by force" in registry.promote(workspace, force=True)
@@ -98,21 +98,22 @@ def test_a_verdict_on_another_candidate_promotes_nobody(workspace, default_param
     judged(workspace, candidate(workspace, default_params))
     candidate(workspace, default_params, seed=1)
     for force in (False, True):
-        with pytest.raises(BadInputError, match="another candidate.*dvc repro"):
+        with pytest.raises(BadInputError, match=r"another candidate.*dvc repro"):
             registry.promote(workspace, force=force)
     assert "val F1" not in registry.listed(workspace)  # nor are its figures another's
 
 
 def test_without_a_verdict_or_a_candidate_it_says_what_to_do(workspace, default_params):
-    with pytest.raises(MissingInputError, match="no candidate to promote.*dvc repro"):
+    with pytest.raises(MissingInputError, match=r"no candidate to promote.*dvc repro"):
         registry.promote(workspace, force=True)
     card = candidate(workspace, default_params)
     with pytest.raises(BadInputError, match="dvc repro"):
         registry.promote(workspace, force=True)
     judged(workspace, card)
     (workspace.metrics / "verdict.json").write_text("{")
-    with pytest.raises(BadInputError, match="verdict.json.*dvc repro"):
+    with pytest.raises(BadInputError, match=r"verdict\.json.*dvc repro"):
         registry.promote(workspace, force=False)
+    judged(workspace, card)
     (workspace.candidate / "weights.safetensors").write_bytes(b"damaged")
     with pytest.raises(BadInputError, match="not the weights"):
         registry.promote(workspace, force=True)

@@ -32,6 +32,10 @@ WRITTEN = (
     "plots/evaluation/val.csv",
     "plots/evaluation/val.png",
     "plots/evaluation/test.csv",
+    "plots/training/metrics.json",
+    "plots/training/plots/metrics/loss/train.tsv",
+    "plots/training/plots/metrics/loss/val.tsv",
+    "plots/training/plots/metrics/lr.tsv",
     "data/predictions.parquet",
     "data/embeddings.parquet",
     "data/doubts.parquet",
@@ -45,7 +49,7 @@ def settings(**changes):
     text = yaml.safe_load(Path("params.yaml").read_text())
     for section, values in {
         "model": {"width": 16, "steps": 32},
-        "train": {"epochs": 20},
+        "train": {"epochs": 40, "batch_size": 8},
         "evaluate": {"bootstrap": 100},
     }.items():
         text[section] |= values

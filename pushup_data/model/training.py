@@ -29,6 +29,7 @@ class Epoch:
     number: int  # from 1
     train: float  # mean loss while training, with augmentation
     val: float | None  # loss on the validation subjects
+    lr: float  # learning rate at its end
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,12 @@ def fit(
     seed: int,
     *,
     watch: Callable[[Epoch], None] = lambda _: None,
+    quiet: bool = False,
 ) -> Fitted:
     """Train on `train`; stop early, calibrate and choose thresholds on `val`, whose subjects are others.
 
     Unknown labels take no part. Errors without both a present and an absent label in `train` are not learnt.
-    `watch` is told of every epoch.
+    `watch` is told of every epoch; what it raises ends the training. `quiet` shows no progress bar.
     """
     both = set(train.subjects) & set(val.subjects)
     if both:
@@ -101,7 +103,8 @@ def fit(
             optimizer, settings.lr, total_steps=settings.epochs * batches
         )
         best, best_epoch, best_state = float("inf"), 0, copy.deepcopy(network.state_dict())
-        bar = tqdm(range(1, settings.epochs + 1), desc="train", unit="epoch", disable=None)
+        # disable=None: shown on a terminal only
+        bar = tqdm(range(1, settings.epochs + 1), "train", unit="epoch", disable=True if quiet else None)
         for epoch in bar:
             network.train()
             order, total = torch.randperm(len(x), generator=generator), 0.0
@@ -117,7 +120,9 @@ def fit(
             with torch.no_grad():
                 watched = float(masked_loss(network(watched_x), watched_y, weight))
             bar.set_postfix(loss=f"{watched:.3f}")
-            watch(Epoch(epoch, total / len(x), watched if watch_val else None))
+            watch(
+                Epoch(epoch, total / len(x), watched if watch_val else None, float(schedule.get_last_lr()[0]))
+            )
             if watched < best:
                 best, best_epoch = watched, epoch
                 best_state = copy.deepcopy(network.state_dict())

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 
 from pushup_data import doubts, landmarks, splits, tables, taxonomy
-from pushup_data.model import data, storage, training
+from pushup_data.model import curves, data, storage, training
 from pushup_data.model.calibration import Platt
 from pushup_data.model.data import Dataset
 from pushup_data.params import Params
@@ -14,13 +14,16 @@ from pushup_data.workspace import Workspace
 
 
 def run(workspace: Workspace, params: Params) -> None:
-    """Write models/candidate (without enough labels, a model.json that says so) and doubts.parquet."""
+    """Write models/candidate (without enough labels, a model.json that says so), curves, doubts.parquet."""
     known = taxonomy.load(workspace.taxonomy)
     labels = tables.read(tables.LABELS, workspace.labels)
-    sides = {split: _labelled(workspace, params, known, labels, split) for split in ("train", "val")}
+    sides = {split: labelled(workspace, params, known, labels, split) for split in ("train", "val")}
     train, val = sides["train"], sides["val"]
     reason = training.obstacle(train, params.train)
-    fitted = None if reason else training.fit(train, val, params.model, params.train, params.seed)
+    with curves.record(workspace.learning_curves) as watch:
+        fitted = (
+            None if reason else training.fit(train, val, params.model, params.train, params.seed, watch=watch)
+        )
     card = storage.Card(
         trained=fitted is not None,
         reason=reason or f"trained on {len(train)} labelled reps of {len(set(train.subjects))} subjects",
@@ -51,10 +54,10 @@ def run(workspace: Workspace, params: Params) -> None:
     click.echo(f"train: {card.reason}" if fitted else f"train: no candidate: {card.reason}")
 
 
-def _labelled(
+def labelled(
     workspace: Workspace, params: Params, known: Taxonomy, labels: pl.DataFrame, split: str
 ) -> Dataset:
-    """Return one split's reps with at least one known label. Test is never asked for here."""
+    """Return train's or val's reps with at least one known label; test is never asked for."""
     reps = tables.read(tables.REPS, workspace.reps)
     videos = tables.read(tables.VIDEOS, workspace.videos)
     placed = splits.of_reps(

@@ -174,6 +174,35 @@ def test_status_says_where_the_loop_stands(looped):
     assert int(labelled[2]) == len(ledger.standing(ledger.read(looped.annotations)))
 
 
+def test_an_experiment_is_tried_and_taken_back(looped):
+    """Exactly as docs/training.md says."""
+
+    def run(*command):
+        return subprocess.run(command, cwd=looped.root, check=True, capture_output=True, text=True).stdout
+
+    for name, value in (("user.name", "t"), ("user.email", "t@example.org")):
+        run("git", "config", name, value)
+    run("git", "add", "-A")
+    run("git", "commit", "-qm", "round 2")
+    folders = (looped.annotations, looped.metrics, looped.plots, looped.candidate)
+    before = contents(*folders)
+    changed = ("-S", "train.lr=0.001", "-S", "model.width=16")
+    assert ran(demo.dvc(looped, "exp", "run", "-s", "train", "evaluate", *changed, capture=True)) == [
+        "train",
+        "evaluate",
+    ]
+    card = json.loads((looped.candidate / "model.json").read_text())
+    assert (card["settings"]["lr"], card["model"]["width"]) == (0.001, 16)
+    after = contents(*folders)
+    curve = str(looped.learning_curves / "plots" / "metrics" / "lr.tsv")
+    assert after[curve] != before[curve]
+    assert contents(looped.annotations).items() <= before.items()
+    run("git", "restore", "params.yaml", "dvc.lock", "metrics", "plots")
+    run(sys.executable, "-m", "dvc", "checkout", "train", "evaluate")
+    assert contents(*folders) == before
+    assert ran(demo.repro(looped, capture=True)) == ["pull"]
+
+
 def test_parameters_there_and_back_leave_label_studio_right(looped):
     text = looped.params.read_text()
     receipt = json.loads(looped.receipt.read_text())
