@@ -3,7 +3,7 @@
     python benchmarks/gap.py --real DIR [--sets 300] [--front 60] [--work DIR]
 
 Per kinematic feature of right reps from the side and obliquely, the Kolmogorov-Smirnov distance; and how well
-a forest tells one from the other on people and bodies that it never saw (area under the ROC; 0.5: not at all).
+a forest tells one from the other on people and bodies never seen (area under the ROC; 0.5: not at all).
 """
 
 import argparse
