@@ -1,6 +1,6 @@
 """How well errors are told on bodies never trained on, against the truth: avatars, five folds of bodies.
 
-    python benchmarks/bodies.py [--sets 300] [--front 60] [--work DIR] [--seeds 3]
+    python benchmarks/bodies.py [--sets 300] [--front 60] [--work DIR] [--seeds 3] [--pictures FILE]
 
 Renders the sets (kept in --work; --front more of them are seen from the front, where flaring and asymmetry
 show), tracks them, and trains on four fifths of the bodies, a fifth of which choose thresholds. F1 and AP per
@@ -40,6 +40,8 @@ def main() -> None:
             spent.setdefault(name, []).append(time.process_time() - start)
     table(avatars, said)
     by_severity(avatars, said)
+    if options.pictures:
+        pictures(avatars, *said["cnn-lstm"][0], options.work, options.pictures)
     print()
     for name, seconds in spent.items():
         print(f"{name}: {np.mean(seconds) / FOLDS:.0f} CPU s a training with use")
@@ -53,6 +55,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--front", type=int, default=60)
     parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--pictures", type=Path, help="a PNG of what the CNN-LSTM gets most wrong")
     parser.add_argument("--kinds", nargs="+", default=["cnn-lstm", "cnn", "lstm", "transformer"])
     return parser.parse_args()
 
@@ -128,6 +131,50 @@ def by_severity(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[
                 recall = [f"{hit[third].mean():.2f}" if third.any() else "" for third in thirds]
                 cells.append(", ".join([*recall, f"{hit[~true].mean():.2f}"]))
             print(f"| {error.id} | {view} | {true.sum()} | {(~true).sum()} | " + " | ".join(cells) + " |")
+
+
+def pictures(
+    avatars: Corpus, probability: Floats, said: npt.NDArray[np.bool_], work: Path, target: Path
+) -> None:
+    """Draw, per error, two that are missed and two false alarms: the surest mistakes, each of another body."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 1.9 * len(ERRORS)), layout="constrained")
+    axes = figure.subplots(len(ERRORS), 4)
+    for e, error in enumerate(ERRORS):
+        true, known = avatars.y[:, e] == 1, np.isfinite(avatars.y[:, e])
+        missed = np.flatnonzero(known & true & ~said[:, e])
+        alarms = np.flatnonzero(known & ~true & said[:, e])
+        chosen = [
+            *_one_per_body(avatars, missed[np.argsort(probability[missed, e])]),
+            *_one_per_body(avatars, alarms[np.argsort(-probability[alarms, e])]),
+        ]
+        for axis, i in zip(axes[e], chosen, strict=True):
+            axis.set_axis_off()
+            if i is not None:
+                rep = avatars.reps.row(i, named=True)
+                frame = rep["start"] if error == "incomplete_lockout" else rep["bottom"]
+                axis.imshow(_frame(work, avatars.videos[i], frame))
+                what = f"missed, severity {avatars.severity[i, e]:.1f}" if true[i] else "false alarm"
+                axis.set_title(f"{error}: {what}, said {probability[i, e]:.2f}", fontsize=8)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, dpi=90, metadata={"Software": None})
+
+
+def _one_per_body(avatars: Corpus, order: npt.NDArray[np.intp]) -> list[int | None]:
+    found: dict[str, int] = {}
+    for i in order:
+        found.setdefault(avatars.groups[i], int(i))
+    return [*found.values(), None, None][:2]
+
+
+def _frame(work: Path, video: str, number: int) -> npt.NDArray[np.uint8]:
+    import cv2
+
+    capture = cv2.VideoCapture(str(next(work.rglob(video))))
+    capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+    _, picture = capture.read()
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 if __name__ == "__main__":
