@@ -6,8 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
-from pushup_data import charts, evaluation
-from pushup_data.evaluation import Judged, Scores
+from pushup_data import charts, evaluation, metrics, verdict
+from pushup_data.metrics import Judged, Scores
 
 ERRORS = ("hips_sagging", "hips_piked")
 NAN = np.nan
@@ -39,8 +39,8 @@ def test_metrics_are_scikit_learns(some):
     assume((positive * weights).sum() > 0)
     drawn = np.stack([np.ones(len(some)), weights])
     said = (score >= 0.5).astype(float)
-    found = evaluation.confusion(positive, said, drawn)
-    ap = evaluation.average_precision(positive, score, drawn)
+    found = metrics.confusion(positive, said, drawn)
+    ap = metrics.average_precision(positive, score, drawn)
     for row, w in enumerate(drawn):
         assert ap[row] == pytest.approx(average_precision_score(positive, score, sample_weight=w))
         p, r, f, _ = precision_recall_fscore_support(
@@ -53,7 +53,7 @@ def test_metrics_are_scikit_learns(some):
 @given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=20))
 @settings(deadline=None)
 def test_people_are_drawn_whole(subjects):
-    weights = evaluation.resample(subjects, 50, 0)
+    weights = metrics.resample(subjects, 50, 0)
     owner = np.array(subjects)
     for name in set(subjects):
         of_one = weights[:, owner == name]
@@ -65,10 +65,10 @@ def test_people_are_drawn_whole(subjects):
 def test_resampling_in_parts_changes_nothing(monkeypatch):
     rng = np.random.default_rng(0)
     positive, score = (rng.random(30) < 0.4).astype(float), rng.random(30)
-    weights = evaluation.resample([str(i % 6) for i in range(30)], 100, 0)
-    whole = evaluation.average_precision(positive, score, weights)
-    monkeypatch.setattr(evaluation, "_CHUNK", 100)
-    np.testing.assert_allclose(evaluation.average_precision(positive, score, weights), whole)
+    weights = metrics.resample([str(i % 6) for i in range(30)], 100, 0)
+    whole = metrics.average_precision(positive, score, weights)
+    monkeypatch.setattr(metrics, "_CHUNK", 100)
+    np.testing.assert_allclose(metrics.average_precision(positive, score, weights), whole)
 
 
 def report(reps):
@@ -149,7 +149,7 @@ def test_intervals_hold_the_estimate_and_shrink_with_people():
 
 def decide(val, **changes):
     options = {"incumbent": "rules", "no_candidate": None, "bootstrap": 300, "min_positives": 5, "seed": 0}
-    found = evaluation.verdict(val, ERRORS, **options | changes)
+    found = verdict.decide(val, ERRORS, **options | changes)
     json.dumps(found, allow_nan=False)
     return found
 

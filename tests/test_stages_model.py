@@ -46,7 +46,7 @@ def settings(**changes):
     for section, values in {
         "model": {"width": 16, "steps": 32},
         "train": {"epochs": 20},
-        "evaluate": {"bootstrap": 100},
+        "evaluate": {"bootstrap": 100, "baselines": ["majority", "forest"]},
     }.items():
         text[section] |= values
     for section, values in changes.items():
