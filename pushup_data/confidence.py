@@ -113,7 +113,7 @@ def _log_odds(probability: Floats) -> Floats:
 
 
 def _told(judged: Judged, predictor: str, errors: Sequence[int]) -> dict[str, tuple[Floats, Floats]]:
-    """Return what was said of labelled reps and if it is so, before (where anything is) and after calibration."""
+    """Return what was said of labelled reps and whether it is so, after calibration and (if any) before."""
     scores = judged.predictors[predictor]
     both = {"after": scores.probability}
     if scores.before is not None:

@@ -56,6 +56,9 @@ def fit(
     names: Sequence[Baseline], train: Dataset, val: Dataset, model: Model, settings: Train, *, seed: int
 ) -> dict[str, Fitted | str]:
     """Train the baselines of these names; with too few labels, the reason stands in their place."""
+    both = set(train.subjects) & set(val.subjects)
+    if both:
+        raise ValueError(f"{len(both)} subjects are in train and val")
     reason = training.obstacle(train, settings)
     if reason:
         return dict.fromkeys(names, reason)

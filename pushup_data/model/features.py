@@ -17,7 +17,11 @@ def features(x: Floats) -> Floats:
     starts and ends and where the shoulders are lowest; then the view, knees and the rules' log-odds. NaN
     where a channel is unknown.
     """
-    n = len(x)
+    n, per_channel = len(x), len(_QUANTILES) + 4
+    if not n:
+        return np.zeros(
+            (0, per_channel * (KINEMATIC.stop - KINEMATIC.start) + x.shape[2] - KINEMATIC.stop), np.float32
+        )
     measured = x[..., KINEMATIC].astype(np.float64)  # (N, steps, kinematics)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: an unknown channel stays unknown
