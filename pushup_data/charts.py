@@ -19,30 +19,32 @@ _COLOURS = {
     "candidate": "#1f77b4",
     "champion": "#2ca02c",
 }
+_MODELS = SPEAKERS[1:]  # whose calibration is drawn
 
 
 def write(found: dict[str, Any], splits: Sequence[str], folder: Path) -> None:
-    """Write the tables and pictures of metrics/evaluation.json's splits: bars, calibration and coverage."""
+    """Write the tables and pictures of metrics/evaluation.json's splits below plots/."""
     for split in splits:
         row = found[split]
-        files.write_text(folder / f"{split}.csv", bars(row))
-        draw(row, split, folder / f"{split}.png")
-        files.write_text(folder / "calibration" / f"{split}.csv", reliability(row))
-        draw_reliability(row, split, folder / "calibration" / f"{split}.png")
-        files.write_text(folder / "coverage" / f"{split}.csv", coverage(row))
-        draw_coverage(row, split, folder / "coverage" / f"{split}.png")
+        for name, table, picture in (
+            ("evaluation", bars, draw),
+            ("calibration", reliability, draw_reliability),
+            ("coverage", coverage, draw_coverage),
+        ):
+            files.write_text(folder / name / f"{split}.csv", table(row))
+            picture(row, split, folder / name / f"{split}.png")
 
 
 def reliability(split: dict[str, Any]) -> str:
-    """Return CSV for `dvc plots`: a row per bin of the reliability diagrams of one split."""
+    """Return CSV for `dvc plots`: a row per bin of the reliability diagrams, a column per model and time."""
+    columns = [f"{name} {when}" for name in _MODELS for when in ("before", "after")]
     rows = [
-        {"predictor": f"{name} {when} calibration", **each}
-        for name, diagram in split["reliability"].items()
-        if "before" in diagram
-        for when, found in diagram.items()
+        {"said": each["said"], f"{name} {when}": each["came_true"], "count": each["count"]}
+        for name in _MODELS
+        for when, found in split["reliability"].get(name, {}).items()
         for each in found
     ]
-    return _csv(["predictor", "said", "came_true", "count"], rows)
+    return _csv(["said", *columns, "count"], sorted(rows, key=lambda row: row["said"]))
 
 
 def coverage(split: dict[str, Any]) -> str:
@@ -88,10 +90,17 @@ def draw(split: dict[str, Any], title: str, path: Path) -> None:
     tall = max(0.75, 0.16 * len(predictors))  # a line of text per bar
     figure = Figure(figsize=(12, 1.2 + tall * len(errors)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
+    # What nobody can be measured on is said once.
+    undefined = {e: _reason(split["errors"][error], predictors) for e, error in enumerate(errors)}
     for axis, metric in zip(axes, ("ap", "f1"), strict=True):
+        for e, why in undefined.items():
+            if why:
+                axis.text(0.01, e, why, va="center", fontsize=8, color="#666666", in_layout=False)
         for p, predictor in enumerate(predictors):
             for e, error in enumerate(errors):
                 found, at = split["errors"][error][predictor], e + (p + 0.5) * height - 0.4
+                if undefined[e]:
+                    continue
                 if found[metric] is None:
                     why = f"{predictor}: {found['reason']}"
                     axis.text(0.01, at, why, va="center", fontsize=7, color="#666666", in_layout=False)
@@ -103,39 +112,34 @@ def draw(split: dict[str, Any], title: str, path: Path) -> None:
         axis.set_xlabel(f"{metric.upper()} (line: 95 % interval over subjects)")
         axis.set_yticks(range(len(errors)), [_tick(split["errors"][error], error) for error in errors])
     handles = [axes[0].barh(-2, 0, color=_COLOURS[predictor]) for predictor in predictors]
-    figure.legend(handles, predictors, loc="outside upper right", ncols=len(predictors))
-    figure.suptitle(f"{title}: {split['reps']} labelled reps of {split['subjects']} subjects", x=0.3)
+    figure.legend(handles, predictors, loc="outside lower center", ncols=len(predictors))
+    figure.suptitle(f"{title}: {split['reps']} labelled reps of {split['subjects']} subjects")
     _save(figure, path)
 
 
 def draw_reliability(split: dict[str, Any], title: str, path: Path) -> None:
-    """Draw, per calibrated predictor, how often it came true against what was said, before and after."""
+    """Draw, per model, how often it came true against what was said, before and after."""
     from matplotlib.figure import Figure
 
-    drawn = {name: found for name, found in split["reliability"].items() if found.get("after")}
-    drawn = {name: found for name, found in drawn.items() if "before" in found}
-    columns = min(3, max(1, len(drawn)))
-    lines = -(-len(drawn) // columns) or 1
-    figure = Figure(figsize=(4 * columns + 0.5, 4 * lines + 0.6), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    drawn = {n: found for n in _MODELS if (found := split["reliability"].get(n, {})).get("after")}
+    columns = max(1, len(drawn))
+    figure = Figure(figsize=(4.5 * columns + 0.5, 5), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
     for axis, (name, found) in zip(axes, drawn.items(), strict=False):
         axis.plot([0, 1], [0, 1], color="#cccccc", lw=1)
-        for when, colour, marker in (("before", "#bbbbbb", "s"), ("after", _COLOURS[name], "o")):
+        for when, colour, marker in (("before", "#aaaaaa", "s"), ("after", _COLOURS[name], "o")):
             said, came_true, count = ([b[key] for b in found[when]] for key in ("said", "came_true", "count"))
             ece = split["macro"][name]["ece" if when == "after" else "ece_before"]
-            mean = "" if ece is None else f" (ECE {ece:.2f})"
-            axis.plot(said, came_true, color=colour, lw=1, label=f"{when} calibration{mean}")
-            sizes = [10 + 150 * n / max(sum(count), 1) for n in count]
-            axis.scatter(said, came_true, s=sizes, color=colour, marker=marker)
-        axis.set(title=name, xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="said", ylabel="came true")
-        axis.legend(loc="upper left", fontsize=8)
-    for axis in axes[len(drawn) :]:
-        axis.axis("off")
+            axis.plot(said, came_true, color=colour, lw=1, label=f"{when} calibration: ECE {ece:.2f}")
+            sizes = [10 + 150 * n / sum(count) for n in count]
+            axis.scatter(said, came_true, s=sizes, color=colour, marker=marker, clip_on=False)
+        axis.set(title=name, xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axis.set(xlabel="probability said (area: labels)", ylabel="share that came true")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8)
     if not drawn:
-        axes[0].text(0.5, 0.5, "no calibrated predictor,\nor no error is present", ha="center", va="center")
-    figure.suptitle(
-        f"{title}: probability said, share present (errors with positives; area: labels)", fontsize=9
-    )
+        axes[0].axis("off")
+        axes[0].text(0.5, 0.5, "no model, or no error is present in any labelled rep", ha="center")
+    figure.suptitle(f"{title}: calibration over the errors that have positives", fontsize=10)
     _save(figure, path)
 
 
@@ -179,6 +183,12 @@ def _save(figure: Any, path: Path) -> None:
     with files.atomic_path(path) as temporary:
         # Without matplotlib's version in it, the same figures give the same file.
         figure.savefig(temporary, dpi=100, format="png", metadata={"Software": None})
+
+
+def _reason(row: dict[str, Any], predictors: Sequence[str]) -> str | None:
+    """Return why no predictor has figures for an error, where it is the same for all."""
+    reasons = {row[name]["reason"] if row[name]["ap"] is None else None for name in predictors}
+    return reasons.pop() if len(reasons) == 1 else None
 
 
 def _tick(row: dict[str, Any], error: str) -> str:

@@ -34,8 +34,8 @@ def test_curves_have_a_column_per_predictor_and_nothing_where_nothing_is_known(t
     assert len(lines) == 7
     assert lines[1].split(",")[2] == ""  # no majority was measured
     bins = charts.reliability(found).splitlines()
-    assert "candidate before calibration,0.5,0.5,40" in bins
-    assert not any(line.startswith("rules") for line in bins)
+    assert bins[0] == "said,candidate before,candidate after,champion before,champion after,count"
+    assert "0.5,0.5,,,,40" in bins
     empty = report(judged(np.zeros((0, 2)), rules=np.zeros((0, 2))))
     charts.write({"val": found, "test": empty}, ("val", "test"), tmp_path)
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.png")) == [
@@ -43,6 +43,6 @@ def test_curves_have_a_column_per_predictor_and_nothing_where_nothing_is_known(t
         "calibration/val.png",
         "coverage/test.png",
         "coverage/val.png",
-        "test.png",
-        "val.png",
+        "evaluation/test.png",
+        "evaluation/val.png",
     ]

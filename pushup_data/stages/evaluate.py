@@ -23,7 +23,7 @@ _NOTE = (
 
 
 def run(workspace: Workspace, params: Params) -> None:
-    """Write metrics/evaluation.json, metrics/verdict.json and plots/evaluation."""
+    """Write metrics/evaluation.json, metrics/verdict.json and the pictures in plots/."""
     known = taxonomy.load(workspace.taxonomy)
     loaded = {
         "candidate": predictor.load(workspace.candidate),
@@ -50,7 +50,7 @@ def run(workspace: Workspace, params: Params) -> None:
         min_positives=params.evaluate.min_positives,
         seed=params.seed,
     )
-    charts.write(found, HELD_OUT, workspace.plots / "evaluation")
+    charts.write(found, HELD_OUT, workspace.plots)
     files.write_json(workspace.metrics / "evaluation.json", found)
     files.write_json(workspace.metrics / "verdict.json", decided)
     sizes = " and ".join(f"{len(judged[split].subjects)} {split}" for split in HELD_OUT)
