@@ -136,7 +136,7 @@ def by_severity(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[
 def pictures(
     avatars: Corpus, probability: Floats, said: npt.NDArray[np.bool_], work: Path, target: Path
 ) -> None:
-    """Draw, per error, two that are missed and two false alarms: the surest mistakes, each of another body."""
+    """Draw, per error, two misses and two false alarms: the surest mistakes, each of another body."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 1.9 * len(ERRORS)), layout="constrained")

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pushup_data import votes
-from pushup_data.evaluation import interval, resample
+from pushup_data.metrics import interval, resample
 from pushup_data.votes import Votes
 
 Floats = npt.NDArray[np.float64]

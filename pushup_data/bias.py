@@ -22,8 +22,8 @@ import polars as pl
 
 from pushup_data import curation, votes
 from pushup_data.agreement import MIN_SUBJECTS
-from pushup_data.evaluation import RULES_THRESHOLD, interval, resample
 from pushup_data.ledger import Entry
+from pushup_data.metrics import RULES_THRESHOLD, interval, resample
 from pushup_data.taxonomy import Taxonomy, Value
 
 Floats = npt.NDArray[np.float64]

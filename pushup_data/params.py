@@ -1,7 +1,7 @@
 """All settings, typed and checked: params.yaml read once, frozen."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -115,11 +115,16 @@ class Train(_Section):
     patience: int = Field(ge=1)
 
 
+Baseline = Literal["majority", "forest", "boosting", "cnn", "lstm"]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
+
+
 class Evaluate(_Section):
-    """Intervals and verdict."""
+    """Intervals, verdict and what is trained for comparison."""
 
     bootstrap: int = Field(ge=10)
     min_positives: int = Field(ge=1)
+    baselines: tuple[Baseline, ...] = BASELINES
 
 
 class Select(_Section):

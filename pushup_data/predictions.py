@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from pushup_data import quality, tables
-from pushup_data.evaluation import RULES_THRESHOLD
+from pushup_data.metrics import RULES_THRESHOLD
 from pushup_data.model.data import Floats
 from pushup_data.taxonomy import Taxonomy
 

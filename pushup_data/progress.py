@@ -11,6 +11,7 @@ import polars as pl
 from pushup_data import ledger, reviews, tables
 from pushup_data.labelstudio import server
 from pushup_data.params import Params
+from pushup_data.verdict import SPEAKERS
 from pushup_data.workspace import Workspace
 
 NOT_VIDEOS = {"manifest.csv", ".gitkeep"}
@@ -172,11 +173,13 @@ def _model(workspace: Workspace) -> str:
 
 
 def _metrics(workspace: Workspace) -> str:
-    """Return the macro figures of the last evaluation, by split and predictor."""
+    """Return the macro figures of the last evaluation, by split and predictor that may speak."""
     found = _json(workspace.metrics / "evaluation.json")
     said = []
     for split in ("val", "test"):
-        for predictor, macro in found.get(split, {}).get("macro", {}).items():
+        by = found.get(split, {}).get("macro", {})
+        for predictor in (name for name in SPEAKERS if name in by):
+            macro = by[predictor]
             if macro.get("f1") is not None:
                 figures = f"F1 {macro['f1']:.2f}, AP {macro['ap']:.2f}"
                 said.append(f"{split} {predictor} {figures} over {macro['errors']} errors")

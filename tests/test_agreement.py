@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from benchmarks.simulated import ballots
 from pushup_data import agreement, labels, votes
-from pushup_data.evaluation import resample
+from pushup_data.metrics import resample
 from tests.voting import REPS, people, said
 
 

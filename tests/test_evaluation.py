@@ -2,73 +2,10 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
-from pushup_data import charts, evaluation
-from pushup_data.evaluation import Judged, Scores
-
-ERRORS = ("hips_sagging", "hips_piked")
-NAN = np.nan
-
-
-def judged(truth, subjects=None, **probabilities):
-    """Reps with two errors; every predictor's threshold is 0.5."""
-    truth = np.array(truth, dtype=float)
-    predictors = {
-        name: Scores(np.array(p, dtype=float), np.full(truth.shape[1], 0.5))
-        for name, p in probabilities.items()
-    }
-    return Judged(subjects or [f"p{i}" for i in range(len(truth))], truth, predictors)
-
-
-reps = st.lists(
-    st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.5001, 0.9]), st.integers(0, 3)),
-    min_size=1,
-    max_size=25,
-)
-
-
-@given(reps)
-@settings(deadline=None)
-def test_metrics_are_scikit_learns(some):
-    positive = np.array([p for p, _, _ in some], dtype=float)
-    score = np.array([s for _, s, _ in some])
-    weights = np.array([w for _, _, w in some], dtype=float)
-    assume((positive * weights).sum() > 0)
-    drawn = np.stack([np.ones(len(some)), weights])
-    said = (score >= 0.5).astype(float)
-    found = evaluation.confusion(positive, said, drawn)
-    ap = evaluation.average_precision(positive, score, drawn)
-    for row, w in enumerate(drawn):
-        assert ap[row] == pytest.approx(average_precision_score(positive, score, sample_weight=w))
-        p, r, f, _ = precision_recall_fscore_support(
-            positive, said, average="binary", sample_weight=w, zero_division=np.nan
-        )
-        for name, expected in (("precision", p), ("recall", r), ("f1", f)):
-            assert found[name][row] == pytest.approx(expected, nan_ok=True)
-
-
-@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=20))
-@settings(deadline=None)
-def test_people_are_drawn_whole(subjects):
-    weights = evaluation.resample(subjects, 50, 0)
-    owner = np.array(subjects)
-    for name in set(subjects):
-        of_one = weights[:, owner == name]
-        assert (of_one == of_one[:, :1]).all()
-    first = [subjects.index(name) for name in sorted(set(subjects))]
-    assert (weights[:, first].sum(axis=1) == len(first)).all()
-
-
-def test_resampling_in_parts_changes_nothing(monkeypatch):
-    rng = np.random.default_rng(0)
-    positive, score = (rng.random(30) < 0.4).astype(float), rng.random(30)
-    weights = evaluation.resample([str(i % 6) for i in range(30)], 100, 0)
-    whole = evaluation.average_precision(positive, score, weights)
-    monkeypatch.setattr(evaluation, "_CHUNK", 100)
-    np.testing.assert_allclose(evaluation.average_precision(positive, score, weights), whole)
+from pushup_data import evaluation
+from pushup_data.metrics import Judged
+from tests.judging import ERRORS, NAN, judged, many
 
 
 def report(reps):
@@ -126,14 +63,6 @@ def test_one_person_who_shows_it_gives_no_interval(subjects):
     assert found["macro"]["rules"]["f1_low"] is None
 
 
-def many(people, quality, seed=0):
-    """Four reps of each person, half sagging; `quality` is how far the score tells them apart."""
-    rng = np.random.default_rng(seed)
-    truth = np.tile([1.0, 0.0, 1.0, 0.0], people)
-    score = np.clip(0.5 + quality * (truth - 0.5) + rng.normal(0, 0.2, len(truth)), 0, 1)
-    return truth, score, [f"p{i // 4}" for i in range(len(truth))]
-
-
 def test_intervals_hold_the_estimate_and_shrink_with_people():
     widths = []
     for people in (6, 60):
@@ -147,77 +76,41 @@ def test_intervals_hold_the_estimate_and_shrink_with_people():
     assert widths[1] < 0.7 * widths[0]
 
 
-def decide(val, **changes):
-    options = {"incumbent": "rules", "no_candidate": None, "bootstrap": 300, "min_positives": 5, "seed": 0}
-    found = evaluation.verdict(val, ERRORS, **options | changes)
-    json.dumps(found, allow_nan=False)
-    return found
+def test_metrics_do_not_depend_on_the_reps_order():
+    truth, score, subjects = many(12, 0.5)
+    table = np.stack([truth, np.roll(truth, 1)], axis=1)
+    both = judged(table, subjects, rules=np.stack([score, 1 - score], axis=1))
+    both = Judged(both.subjects, both.truth, both.predictors, {"view": ["side", "front"] * 24})
+    turned = np.random.default_rng(5).permutation(len(truth))
+    other = Judged(
+        [subjects[i] for i in turned],
+        both.truth[turned],
+        {"rules": both.predictors["rules"].take(turned)},
+        {"view": [both.groups["view"][i] for i in turned]},
+    )
+    one, two = (evaluation.report(reps, ERRORS, 10, 0) for reps in (both, other))
+    assert one == two
 
 
-def contest(candidate, rules, people=12):
-    truth, score, subjects = many(people, candidate, seed=1)
-    _, other, _ = many(people, rules, seed=2)
-    table = np.stack([truth, np.full(len(truth), NAN)], axis=1)
-    both = {
-        name: np.stack([s, s], axis=1)
-        for name, s in (("candidate", score), ("rules", other), ("champion", other))
-    }
-    return judged(table, subjects, **both)
+def test_a_view_is_measured_on_its_own_reps():
+    some = judged([[1, 0], [0, 0], [1, 0], [0, 0]], rules=[[0.9, 0], [0.1, 0], [0.1, 0], [0.9, 0]])
+    some = Judged(some.subjects, some.truth, some.predictors, {"view": ["side", "side", "front", "front"]})
+    views = report(some)["by"]["view"]
+    assert views["side"]["macro"]["rules"]["f1"] == 1
+    assert views["front"]["macro"]["rules"]["f1"] == 0
+    assert views["front"]["errors"]["hips_piked"]["rules"]["f1"] is None
+    assert "no positive among 2" in views["front"]["errors"]["hips_piked"]["rules"]["reason"]
 
 
-def test_a_clearly_better_candidate_replaces_the_incumbent():
-    for incumbent in ("rules", "champion"):
-        found = decide(contest(1.0, 0.1), incumbent=incumbent)
-        assert found["predictor"] == "candidate"
-        assert found["difference"]["low"] > 0
-        assert f"better than {incumbent}" in found["why"]
-        assert found["errors"] == ["hips_sagging"]
-
-
-def test_a_worse_or_equal_candidate_does_not():
-    worse = decide(contest(0.1, 1.0))
-    assert worse["predictor"] == "rules"
-    assert "worse" in worse["why"]
-    equal = decide(contest(0.3, 0.3), incumbent="champion")
-    assert equal["predictor"] == "champion"
-    assert "undecided" in equal["why"]
-
-
-def test_too_little_evidence_leaves_the_incumbent():
-    assert "no error has 100 present" in decide(contest(1.0, 0.1), min_positives=100)["why"]
-    assert "4 labelled val subjects" in decide(contest(1.0, 0.1, people=4))["why"]
-    empty = judged(np.zeros((0, 2)), candidate=np.zeros((0, 2)), rules=np.zeros((0, 2)))
-    for val in (empty, contest(1.0, 0.1)):
-        found = decide(val, no_candidate="3 labels")
-        assert found["predictor"] == "rules"
-        assert found["why"] == "no candidate: 3 labels"
-    assert "undecided" in decide(empty)["why"]
-
-
-def test_the_habit_of_one_person_is_no_evidence():
-    val = contest(1.0, 0.1)
-    truth = val.truth.copy()
-    truth[4:, 0] = 0
-    truth[:4, 0] = 1
-    one = Judged(val.subjects, truth, val.predictors)
-    assert "from 2 val subjects" in decide(one, min_positives=4)["why"]
-
-
-def test_an_error_the_candidate_has_not_learnt_counts_against_it():
-    val = contest(1.0, 0.1)
-    blind = Scores(np.full_like(val.truth, NAN), np.full(2, NAN))
-    found = decide(Judged(val.subjects, val.truth, {**val.predictors, "candidate": blind}))
-    assert found["predictor"] == "rules"
-
-
-def test_charts_are_stable_and_leave_out_what_is_undefined(tmp_path):
-    val = report(judged([[1, 0], [0, 0]], rules=[[0.9, 0.1], [0.2, 0.1]], candidate=[[NAN, 0.1], [NAN, 0.7]]))
-    rows = charts.bars(val).splitlines()
-    assert rows == ["bar,error,predictor,ap,f1", "hips_sagging (rules),hips_sagging,rules,1.0,1.0"]
-    empty = report(judged(np.zeros((0, 2)), rules=np.zeros((0, 2))))
-    for name, split in (("val", val), ("empty", empty)):
-        paths = [tmp_path / f"{name}{i}.png" for i in range(2)]
-        for path in paths:
-            charts.draw(split, name, path)
-        assert paths[0].read_bytes() == paths[1].read_bytes()
-        assert paths[0].read_bytes().startswith(b"\x89PNG")
+def test_people_lie_apart_and_who_shows_nothing_has_no_f1():
+    said = [[0.9, 0], [0.2, 0], [0.1, 0], [0.9, 0]]
+    found = report(judged([[1, 0], [1, 0], [1, 0], [0, 0]], ["ann", "ann", "bob", "eve"], rules=said))[
+        "people"
+    ]
+    assert [row["rules"] for row in found["each"]] == [pytest.approx(2 / 3, abs=1e-4), 0, None]
+    assert found["each"][2]["reason"]
+    spread = found["f1"]["rules"]
+    assert (spread["people"], spread["worst"], spread["best"]) == (2, 0, pytest.approx(2 / 3, abs=1e-4))
+    nobody = report(judged(np.zeros((3, 2)), rules=np.zeros((3, 2))))["people"]["f1"]["rules"]
+    assert nobody["median"] is None
+    assert nobody["reason"]

@@ -36,6 +36,10 @@ WRITTEN = (
     "plots/training/plots/metrics/loss/train.tsv",
     "plots/training/plots/metrics/loss/val.tsv",
     "plots/training/plots/metrics/lr.tsv",
+    "plots/calibration/test.csv",
+    "plots/calibration/test.png",
+    "plots/coverage/test.csv",
+    "plots/coverage/test.png",
     "data/predictions.parquet",
     "data/embeddings.parquet",
     "data/doubts.parquet",
@@ -50,7 +54,7 @@ def settings(**changes):
     for section, values in {
         "model": {"width": 16, "steps": 32},
         "train": {"epochs": 40, "batch_size": 8},
-        "evaluate": {"bootstrap": 100},
+        "evaluate": {"bootstrap": 100, "baselines": ["majority", "forest"]},
     }.items():
         text[section] |= values
     for section, values in changes.items():
@@ -255,6 +259,11 @@ def test_every_table_fits_the_others(rounds):
         assert sag["present"] == sum(truth[r] for r in labelled)
         assert sag["present"] + sag["absent"] + sag["unknown"] == len(labelled)
         assert sag["candidate"]["ap"] == 1 >= sag["rules"]["ap"]  # a few guesses may be lucky
+        assert sag["forest"]["f1"] > 0.8  # another learner of the same labels finds it too
+        assert sag["majority"]["ap"] == pytest.approx(sag["present"] / len(labelled), abs=1e-4)
+        assert sag["candidate"].keys() - sag["rules"].keys() == {"ece_before"}
+        assert evaluation[side]["by"]["view"]["side"]["reps"] == len(labelled)
+        assert list(evaluation[side]["by"]["quality"]) == ["no flag"]
     vectors = tables.read(tables.EMBEDDINGS, workspace.embeddings)
     assert set(vectors["embedding"].list.len()) == {48}
     assert set(vectors["rep_id"]) == set(truth)
@@ -357,6 +366,20 @@ def test_a_champion_predicts_until_it_is_beaten(rounds):
     assert set(table.filter(pl.col("error") == "hips_sagging")["predictor"]) == {"champion"}
     said = ["rep_id", "error", "model_probability"]
     assert table.select(said).equals(before.select(said))
+
+
+def test_baselines_are_compared_and_never_decide(rounds):
+    workspace, _, _ = rounds
+    before = read(workspace, "metrics/verdict.json")
+    every = ["majority", "forest", "boosting", "cnn", "lstm"]
+    run(workspace, [evaluate], evaluate={"baselines": every}, train={"epochs": 3})
+    assert list(read(workspace, "metrics/evaluation.json")["test"]["macro"]) == ["rules", *every, "candidate"]
+    assert read(workspace, "metrics/verdict.json") == before
+    run(workspace, [evaluate], evaluate={"baselines": []})
+    assert list(read(workspace, "metrics/evaluation.json")["test"]["macro"]) == ["rules", "candidate"]
+    assert read(workspace, "metrics/verdict.json") == before
+    run(workspace, [evaluate], train={"min_labels": 1000})
+    assert "asks for 1000" in read(workspace, "metrics/evaluation.json")["predictors"]["forest"]
 
 
 def test_fewer_labels_than_asked_for_removes_the_old_model(rounds):

@@ -30,13 +30,13 @@ def tune(trials: int, minutes: float) -> None:
     """
     from pushup_data import locks, tables, taxonomy
     from pushup_data.model import tuning
-    from pushup_data.stages import train as stage
 
     workspace = Workspace.here()
     settings = params.load(workspace.params)
     known = taxonomy.load(workspace.taxonomy)
     labels = tables.read(tables.LABELS, workspace.labels)
-    train, val = (stage.labelled(workspace, settings, known, labels, side) for side in ("train", "val"))
+    steps = settings.model.steps
+    train, val = (labelled.dataset(workspace, known, labels, side, steps) for side in ("train", "val"))
     reason = tuning.obstacle(train, val, settings.train)
     if reason:
         raise BadInputError(f"nothing can be tuned: {reason}; annotate more, run `dvc repro` and try again")

@@ -4,29 +4,24 @@ import warnings
 
 import numpy as np
 
-from pushup_data.model.data import KINEMATIC, KINEMATICS, Floats, channels
+from pushup_data.model.data import KINEMATIC, Floats, channels
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _HEIGHT = channels(()).index("height")
-_MOMENTS = ("start", "bottom", "end")
-_WHOLE = len(channels(())) - KINEMATIC.stop  # view and knees: the same at every step
-
-
-def names(errors: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what the columns of features() are, for sequences with the rules' opinions on `errors`."""
-    per_channel = (*(f"q{round(100 * q):02d}" for q in _QUANTILES), "range", *_MOMENTS)
-    measured = tuple(f"{channel}_{what}" for channel in KINEMATICS for what in per_channel)
-    return (*measured, *channels(errors)[KINEMATIC.stop :])
 
 
 def features(x: Floats) -> Floats:
-    """Return (N, features) of sequences (N, steps, channels), as names() says.
+    """Return (N, features) of sequences (N, steps, channels).
 
     Per kinematic channel the order statistics over time, how far it goes, and its values where the sequence
     starts and ends and where the shoulders are lowest; then the view, knees and the rules' log-odds. NaN
     where a channel is unknown.
     """
-    n = len(x)
+    n, per_channel = len(x), len(_QUANTILES) + 4
+    if not n:
+        return np.zeros(
+            (0, per_channel * (KINEMATIC.stop - KINEMATIC.start) + x.shape[2] - KINEMATIC.stop), np.float32
+        )
     measured = x[..., KINEMATIC].astype(np.float64)  # (N, steps, kinematics)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: an unknown channel stays unknown

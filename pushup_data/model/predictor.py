@@ -8,8 +8,8 @@ import polars as pl
 import torch
 
 from pushup_data import quality
-from pushup_data.model import storage
-from pushup_data.model.data import Floats, seen
+from pushup_data.model import calibration, storage
+from pushup_data.model.data import Bools, Floats, seen
 from pushup_data.model.network import Network
 from pushup_data.taxonomy import Taxonomy
 
@@ -43,21 +43,10 @@ class Model:
 
         NaN where the model cannot tell: an error it has not learnt, a rep in which nobody is seen.
         """
-        visible = seen(sequences)
-        probabilities = np.full((len(sequences), len(self.errors)), np.nan, dtype=np.float32)
-        embeddings = np.full((len(sequences), self.network.heads.in_features), np.nan, dtype=np.float32)
-        with torch.no_grad():
-            for at in np.array_split(np.flatnonzero(visible), -(-visible.sum() // _BATCH) or 1):
-                if not len(at):
-                    continue
-                x = torch.from_numpy(sequences[at])
-                embedded = self.network.embed(x)
-                embeddings[at] = embedded.numpy()
-                logits = self.network.judge(embedded, x).numpy()
-                for h, head in enumerate(self.card.heads):
-                    if head.threshold is not None:
-                        probabilities[at, h] = head.calibration(logits[:, h])
-        return probabilities, embeddings
+        said, embeddings = logits(self.network, sequences)
+        for h, head in enumerate(self.card.heads):
+            said[:, h] = np.nan if head.threshold is None else head.calibration(said[:, h])
+        return said, embeddings
 
     def judge(self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> tuple[Floats, Floats]:
         """Return predict() with the taxonomy's errors as columns.
@@ -66,19 +55,44 @@ class Model:
         hides it, and throughout for an error that the model was not made for.
         """
         found, embeddings = self.predict(sequences)
+        return self._told(found, reps, taxonomy), embeddings
+
+    def uncalibrated(self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> Floats:
+        """Return what judge() would give without calibration: the logits' sigmoid, (N, errors)."""
+        said, _ = logits(self.network, sequences)
+        said[:, [head.threshold is None for head in self.card.heads]] = np.nan
+        return self._told(calibration.sigmoid(said).astype(np.float32), reps, taxonomy)
+
+    def _told(self, found: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> Floats:
         probabilities = np.full((len(found), len(taxonomy.errors)), np.nan, dtype=np.float32)
-        for e, error in enumerate(taxonomy.errors):
-            if error.id in self.errors:
-                shown = np.array(
-                    [
-                        error.judged_from(view) and not quality.hides(flags, error.id)
-                        for view, flags in reps.select("view", "flags").iter_rows()
-                    ],
-                    dtype=bool,
-                )
-                column = found[:, self.errors.index(error.id)]
-                probabilities[:, e] = np.where(shown, column, np.nan)
-        return probabilities, embeddings
+        for e, error in enumerate(taxonomy.ids):
+            if error in self.errors:
+                probabilities[:, e] = found[:, self.errors.index(error)]
+        return np.where(shown(reps, taxonomy), probabilities, np.float32(np.nan))
+
+
+def logits(network: Network, sequences: Floats) -> tuple[Floats, Floats]:
+    """Return logits (N, errors) and embeddings (N, width) for (N, steps, channels); NaN: nobody is seen."""
+    visible = seen(sequences)
+    said = np.full((len(sequences), network.heads.out_features), np.nan, dtype=np.float32)
+    embeddings = np.full((len(sequences), network.heads.in_features), np.nan, dtype=np.float32)
+    with torch.no_grad():
+        for at in np.array_split(np.flatnonzero(visible), -(-visible.sum() // _BATCH) or 1):
+            if len(at):
+                x = torch.from_numpy(sequences[at])
+                embedded = network.embed(x)
+                embeddings[at] = embedded.numpy()
+                said[at] = network.judge(embedded, x).numpy()
+    return said, embeddings
+
+
+def shown(reps: pl.DataFrame, taxonomy: Taxonomy) -> Bools:
+    """Return (N, errors): whether the view of a rep (tables.REPS) shows an error and no flag hides it."""
+    rows = [
+        [e.judged_from(view) and not quality.hides(flags, e.id) for e in taxonomy.errors]
+        for view, flags in reps.select("view", "flags").iter_rows()
+    ]
+    return np.array(rows, dtype=bool).reshape(len(reps), len(taxonomy.errors))
 
 
 def load(directory: Path) -> Model | None:

@@ -133,18 +133,18 @@ def fit(
         network.eval()
         with torch.no_grad():
             scores = network(val_x).numpy().astype(np.float64) if len(val) else np.zeros((0, errors))
-    calibrated = [_calibrated(scores[:, e], val.y[:, e]) for e in range(errors)]
+    chosen = [calibrated(scores[:, e], val.y[:, e]) for e in range(errors)]
     return Fitted(
         network=network,
-        calibration=[platt for platt, _ in calibrated],
-        thresholds=[at if learnt[e] else None for e, (_, at) in enumerate(calibrated)],
+        calibration=[platt for platt, _ in chosen],
+        thresholds=[at if learnt[e] else None for e, (_, at) in enumerate(chosen)],
         epochs=best_epoch,
         loss=best,
         watched="val" if watch_val else "train",
     )
 
 
-def _calibrated(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32]) -> tuple[Platt, float]:
+def calibrated(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32]) -> tuple[Platt, float]:
     """Return one error's calibration and threshold, from its known labels."""
     known = np.isfinite(truth)
     positive = (truth[known] == 1).astype(np.float64)

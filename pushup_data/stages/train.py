@@ -4,8 +4,8 @@ import click
 import numpy as np
 import polars as pl
 
-from pushup_data import doubts, landmarks, splits, tables, taxonomy
-from pushup_data.model import curves, data, storage, training
+from pushup_data import doubts, tables, taxonomy
+from pushup_data.model import curves, data, labelled, storage, training
 from pushup_data.model.calibration import Platt
 from pushup_data.model.data import Dataset
 from pushup_data.params import Params
@@ -17,7 +17,9 @@ def run(workspace: Workspace, params: Params) -> None:
     """Write models/candidate (without enough labels, a model.json that says so), curves, doubts.parquet."""
     known = taxonomy.load(workspace.taxonomy)
     labels = tables.read(tables.LABELS, workspace.labels)
-    sides = {split: labelled(workspace, params, known, labels, split) for split in ("train", "val")}
+    # Test is never asked for here.
+    steps = params.model.steps
+    sides = {split: labelled.dataset(workspace, known, labels, split, steps) for split in ("train", "val")}
     train, val = sides["train"], sides["val"]
     reason = training.obstacle(train, params.train)
     with curves.record(workspace.learning_curves) as watch:
@@ -52,34 +54,6 @@ def run(workspace: Workspace, params: Params) -> None:
     storage.save(workspace.candidate, card, fitted.network if fitted else None)
     tables.write(tables.DOUBTS, _doubts(workspace, train, known, params.seed), workspace.doubts)
     click.echo(f"train: {card.reason}" if fitted else f"train: no candidate: {card.reason}")
-
-
-def labelled(
-    workspace: Workspace, params: Params, known: Taxonomy, labels: pl.DataFrame, split: str
-) -> Dataset:
-    """Return train's or val's reps with at least one known label; test is never asked for."""
-    reps = tables.read(tables.REPS, workspace.reps)
-    videos = tables.read(tables.VIDEOS, workspace.videos)
-    placed = splits.of_reps(
-        reps,
-        tables.read(tables.ASSIGNMENTS, workspace.assignments),
-        tables.read(tables.LEFT_OUT, workspace.left_out, default_empty=True),
-    )
-    y = data.told(data.targets(labels, reps["rep_id"].to_list(), known.ids), reps, known.ids)
-    wanted = np.isfinite(y).any(axis=1) & np.array(
-        [placed.get(r) == split for r in reps["rep_id"]], dtype=bool
-    )
-    reps = reps.filter(pl.Series(wanted, dtype=pl.Boolean))
-    x = data.sequences(
-        reps,
-        videos,
-        tables.read(tables.RULES, workspace.rules),
-        lambda video: landmarks.read(workspace.pose(video)),
-        errors=known.ids,
-        steps=params.model.steps,
-        label=split,
-    )
-    return Dataset(reps["rep_id"].to_list(), reps["subject"].to_list(), x, y[wanted])
 
 
 def _doubts(workspace: Workspace, train: Dataset, known: Taxonomy, seed: int) -> pl.DataFrame:

@@ -1,0 +1,49 @@
+"""Labelled reps of one split, read from the workspace: what is trained on and what is measured on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from pushup_data import landmarks, splits, tables
+from pushup_data.model import data
+from pushup_data.model.data import Dataset, Floats
+from pushup_data.taxonomy import Taxonomy
+from pushup_data.workspace import Workspace
+
+
+def reps(workspace: Workspace, split: str) -> pl.DataFrame:
+    """Return the rows of tables.REPS that are in a split."""
+    table = tables.read(tables.REPS, workspace.reps)
+    placed = splits.of_reps(
+        table,
+        tables.read(tables.ASSIGNMENTS, workspace.assignments),
+        tables.read(tables.LEFT_OUT, workspace.left_out, default_empty=True),
+    )
+    here = [placed.get(rep_id) == split for rep_id in table["rep_id"]]
+    return table.filter(pl.Series(here, dtype=pl.Boolean))
+
+
+def sequences(
+    workspace: Workspace, chosen: pl.DataFrame, errors: Sequence[str], steps: int, label: str
+) -> Floats:
+    """Return (N, steps, channels) for rows of tables.REPS."""
+    return data.sequences(
+        chosen,
+        tables.read(tables.VIDEOS, workspace.videos),
+        tables.read(tables.RULES, workspace.rules),
+        lambda video: landmarks.read(workspace.pose(video)),
+        errors=errors,
+        steps=steps,
+        label=label,
+    )
+
+
+def dataset(workspace: Workspace, known: Taxonomy, labels: pl.DataFrame, split: str, steps: int) -> Dataset:
+    """Return one split's reps with at least one known label that the landmarks can show."""
+    here = reps(workspace, split)
+    y = data.told(data.targets(labels, here["rep_id"].to_list(), known.ids), here, known.ids)
+    wanted = np.asarray(np.isfinite(y).any(axis=1))
+    here = here.filter(pl.Series(wanted, dtype=pl.Boolean))
+    x = sequences(workspace, here, known.ids, steps, split)
+    return Dataset(here["rep_id"].to_list(), here["subject"].to_list(), x, y[wanted])
