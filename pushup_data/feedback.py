@@ -162,7 +162,7 @@ def _speaker(workspace: Workspace) -> tuple[str, Path | None]:
     if path.exists():
         named = json.loads(path.read_text(encoding="utf-8"))["predictor"]
         return named, {"candidate": workspace.candidate, "champion": workspace.champion}.get(named)
-    return "released", TEMPLATE / "models" / "released"
+    return "released", workspace.released
 
 
 def _home() -> Workspace:

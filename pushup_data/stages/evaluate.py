@@ -46,6 +46,7 @@ def run(workspace: Workspace, params: Params) -> None:
         files.write_text(folder / f"{split}.csv", charts.bars(found[split]))
         charts.draw(found[split], split, folder / f"{split}.png")
     files.write_json(workspace.metrics / "evaluation.json", found)
+    verdict["digests"] = {name: model.card.digest for name, model in models.items()}  # for `model promote`
     files.write_json(workspace.metrics / "verdict.json", verdict)
     sizes = " and ".join(f"{len(judged[split].subjects)} {split}" for split in HELD_OUT)
     click.echo(f"evaluate: {', '.join(('rules', *models))} measured on {sizes} reps with labels")
