@@ -16,6 +16,7 @@ from pushup_data.commands.avatar import avatar
 from pushup_data.commands.group import Group
 from pushup_data.commands.labels import labels
 from pushup_data.commands.labelstudio import labelstudio
+from pushup_data.commands.model import model
 from pushup_data.workspace import Workspace
 
 
@@ -126,7 +127,7 @@ def status() -> None:
 def feedback(video: Path, as_json: bool) -> None:
     """Say, rep by rep, what to do better in VIDEO.
 
-    Uses the workspace's champion or candidate model where there is one, else the rules.
+    Candidate, champion or rules speak, as the workspace's verdict says; without one, the released model.
 
     \b
     Example:
@@ -211,5 +212,5 @@ def backend(port: int) -> None:
     live.run(workspace, params.load(workspace.params).labelstudio, port)
 
 
-for _group in (labelstudio, annotate, avatar):
+for _group in (labelstudio, annotate, model, avatar):
     main.add_command(_group)

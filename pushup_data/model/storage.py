@@ -21,6 +21,7 @@ __all__ = [
     "Head",
     "Side",
     "copy",
+    "intact",
     "read_card",
     "read_network",
     "save",
@@ -51,6 +52,15 @@ def save(directory: Path, card: Card, network: Network | None) -> Card:
 def copy(source: Path, directory: Path, card: Card) -> None:
     """Write the weights in `source` to another folder, under `card`. Raises BadInputError as reading does."""
     _write(directory, card, _read_weights(source, card))
+
+
+def intact(directory: Path, card: Card) -> bool:
+    """Whether the weights in a folder are those that the card names."""
+    try:
+        _read_weights(directory, card)
+    except BadInputError:
+        return False
+    return True
 
 
 def _write(directory: Path, card: Card, weights: bytes | None) -> None:
