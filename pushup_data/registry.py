@@ -26,11 +26,13 @@ def folder(workspace: Workspace, name: str) -> Path:
 
 def listing(workspace: Workspace) -> list[str]:
     """Return a line per model, and one that says who speaks and why."""
-    lines = []
-    for name in NAMES:
-        card = _known(workspace, name)
-        lines.append(f"{name:<10} {_line(card) if card else 'none'}")
-    return [*lines, f"{'speaks':<10} {_speaks(workspace)}"]
+    found = {name: _known(workspace, name) for name in NAMES}
+    said = {name: _line(card) if card else "none" for name, card in found.items()}
+    candidate, champion = found["candidate"], found["champion"]
+    if candidate and candidate.trained and champion and champion.digest == candidate.digest:
+        said["candidate"] += "; is the champion"
+    said["speaks"] = _speaks(workspace)
+    return [f"{name:<10} {text}" for name, text in said.items()]
 
 
 def show(workspace: Workspace, name: str) -> str:

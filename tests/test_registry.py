@@ -99,7 +99,11 @@ def test_undecided_is_refused_and_force_is_written_down(workspace):
     shown = command("show", "champion")
     assert shown == (workspace.champion / storage.WORDS).read_text()
     assert "Forced, against this verdict: undecided: 3 labelled val subjects" in shown
-    assert "promoted by force" in command("list").splitlines()[1]
+    candidate, champion, *_ = command("list").splitlines()
+    assert candidate.endswith("; is the champion")
+    assert champion.endswith("; promoted by force")
+    assert "which flatters all but AP" in shown.partition("## Measured on test")[0]
+    assert "which flatters all but AP" not in shown.partition("## Measured on test")[2]
     loop.run(workspace, [evaluate, predict], **ENOUGH)
     assert "champion" in tables.read(tables.PREDICTIONS, workspace.predictions)["predictor"].to_list()
 

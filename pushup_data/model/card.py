@@ -171,7 +171,7 @@ def card_markdown(card: Card) -> str:
     if card.trained:
         parts.append(["## Errors", "", *_errors(card)])
         for split, found in (card.metrics or {}).items():
-            parts.append([f"## Measured on {split}", "", *_measured(found)])
+            parts.append([f"## Measured on {split}", "", *_measured(found, chosen=split == card.watched)])
         if card.metrics is None:
             parts.append(["## Metrics", "", "None yet: a candidate's are in metrics/evaluation.json."])
     parts.append(["## Data", "", *_data(card)])
@@ -212,7 +212,7 @@ def _errors(card: Card) -> list[str]:
     return [said, "", *_table(("error", "threshold", "present", "people who show it", "absent"), rows)]
 
 
-def _measured(found: Metrics) -> list[str]:
+def _measured(found: Metrics, *, chosen: bool) -> list[str]:
     rows = [
         (
             f"`{error}`",
@@ -230,6 +230,8 @@ def _measured(found: Metrics) -> list[str]:
     else:
         head += f"No mean: {macro.reason}. "
     head += "In brackets: 95 % of resamples of people."
+    if chosen:
+        head += " Thresholds and calibration were chosen on them, which flatters all but AP."
     names = ("error", "present", "people who show it", "precision", "recall", "F1", "AP", "note")
     return [head, "", *_table(names, rows)]
 
