@@ -18,9 +18,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from pushup_data.model import features
 from pushup_data.model.data import KINEMATICS
+from pushup_data.model.features import features
 
+STATISTICS = ("q05", "q25", "q50", "q75", "q95", "range", "start", "bottom", "end")
+NAMES = [f"{channel}_{what}" for channel in KINEMATICS for what in STATISTICS]
 SHOWN = [f"{channel}_q{q}" for channel in KINEMATICS for q in ("05", "50", "95")]
 
 
@@ -38,12 +40,11 @@ def main() -> None:
     beside = ["side", "oblique"]
     ours = avatars.take(avatars.right & avatars.reps["view"].is_in(beside).to_numpy())
     theirs = people.take(np.array(right) & people.reps["view"].is_in(beside).to_numpy())
-    names = features.names(())
-    a, b = (features.features(side.x)[:, : len(names) - 4] for side in (ours, theirs))  # not view and knees
+    a, b = (features(side.x)[:, : len(NAMES)] for side in (ours, theirs))
     print(f"right reps from side and obliquely: {len(a)} avatars', {len(b)} people's\n")
     print("| feature | KS | avatars 10, 50, 90 % | people 10, 50, 90 % |\n|---|---|---|---|")
     distances = []
-    for i, name in enumerate(names[: a.shape[1]]):
+    for i, name in enumerate(NAMES):
         one, other = (side[np.isfinite(side[:, i]), i] for side in (a, b))
         distances.append(float(ks_2samp(one, other).statistic))
         if name in SHOWN:

@@ -128,7 +128,7 @@ def status() -> None:
 def feedback(video: Path, as_json: bool) -> None:
     """Say, rep by rep, what to do better in VIDEO.
 
-    Uses the workspace's champion or candidate model where there is one, else the rules.
+    Candidate, champion or rules speak, as the workspace's verdict says; without one, the released model.
 
     \b
     Example:
@@ -213,5 +213,5 @@ def backend(port: int) -> None:
     live.run(workspace, params.load(workspace.params).labelstudio, port)
 
 
-for _command in (tune, model, labelstudio, annotate, avatar):
+for _command in (tune, labelstudio, annotate, model, avatar):
     main.add_command(_command)

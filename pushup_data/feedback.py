@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pushup_data import landmarks, params, pose, predictions, registry, tables, taxonomy, video
+from pushup_data import landmarks, params, pose, predictions, tables, taxonomy, video
 from pushup_data.errors import BadInputError
 from pushup_data.model import data, predictor
 from pushup_data.stages import reps as stage
@@ -162,7 +162,7 @@ def _speaker(workspace: Workspace) -> tuple[str, Path | None]:
     if path.exists():
         named = json.loads(path.read_text(encoding="utf-8"))["predictor"]
         return named, {"candidate": workspace.candidate, "champion": workspace.champion}.get(named)
-    return "released", registry.RELEASED
+    return "released", workspace.released
 
 
 def _home() -> Workspace:

@@ -176,6 +176,11 @@ class Workspace:
         return self._at("models", "champion")
 
     @property
+    def released(self) -> Path:
+        """The installation's own model, whatever the workspace."""
+        return TEMPLATE / "models" / "released"
+
+    @property
     def metrics(self) -> Path:
         """Small JSON files, in git."""
         return self._at("metrics")

@@ -3,10 +3,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from pushup_data import feedback
+from pushup_data import feedback, files
 from pushup_data.cli import main
 from pushup_data.feedback import Cue, Feedback, Spoken
+from pushup_data.model import storage
 from tests import sources
+from tests.test_model_storage import card, network  # noqa: F401  fixtures
 
 
 def spoken(number=1, cues=(), not_judged=None, partial=False):
@@ -75,3 +77,38 @@ def test_a_real_sag_is_heard(real_data, tmp_path, monkeypatch):
     assert (found["view"], found["predictor"], len(found["reps"])) == ("side", "rules", 1)
     assert "Keep your back straight" in [cue["say"] for cue in found["reps"][0]["cues"]]
     assert "asymmetric" in found["reps"][0]["not_judged"]
+
+
+@pytest.fixture
+def released(tmp_path, monkeypatch, card, network):  # noqa: F811
+    """An installation that ships a model, which nobody trained."""
+    model = storage.save(tmp_path / "installed" / "models" / "released", card, network)
+    monkeypatch.setattr("pushup_data.workspace.TEMPLATE", tmp_path / "installed")
+    return model
+
+
+def judged_by(video):
+    result = CliRunner().invoke(main, ["feedback", "--json", str(video)])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+def test_a_fresh_install_speaks_with_the_released_model_and_a_workspace_by_its_verdict(
+    avatars, workspace, released
+):
+    video = min(avatars.glob("*.mp4"))
+    by_rules = {"predictor": "rules", "why": "no candidate"}
+    found = judged_by(video)
+    assert found["predictor"] == "released"
+    assert found["reps"]
+    assert any(cue["reason"].startswith("model 0.") for rep in found["reps"] for cue in rep["cues"])
+    files.write_json(workspace.metrics / "verdict.json", by_rules)
+    assert judged_by(video)["predictor"] == "rules"
+    (workspace.metrics / "verdict.json").unlink()
+    (workspace.released / "weights.safetensors").write_bytes(b"")
+    result = CliRunner().invoke(main, ["feedback", str(video)])
+    assert result.exit_code == 1
+    assert "not the weights" in result.output
+    assert result.output.count("\n") == 1
+    (workspace.released / "model.json").unlink()
+    assert judged_by(video)["predictor"] == "rules"

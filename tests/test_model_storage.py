@@ -70,15 +70,20 @@ def test_what_is_saved_is_loaded(tmp_path, card, network):
 def test_files_are_the_same_every_time_and_nothing_else_is_left(tmp_path, card, network):
     for name in ("a", "b"):
         storage.save(tmp_path / name, card, network)
-    for name in (storage.CARD, storage.WEIGHTS):
+    for name in (storage.CARD, storage.WEIGHTS, storage.WORDS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [storage.PAGE, storage.CARD, storage.WEIGHTS]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
+        storage.WORDS,
+        storage.CARD,
+        storage.WEIGHTS,
+    ]
 
 
 def test_a_card_that_says_untrained_takes_old_weights_along(tmp_path, card, network):
     storage.save(tmp_path, card, network)
     storage.save(tmp_path, card.model_copy(update={"trained": False, "reason": "3 labels"}), None)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [storage.PAGE, storage.CARD]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [storage.WORDS, storage.CARD]
+    assert "No model: 3 labels." in (tmp_path / storage.WORDS).read_text()
     assert predictor.load(tmp_path) is None
     assert json.loads((tmp_path / storage.CARD).read_text())["reason"] == "3 labels"
 

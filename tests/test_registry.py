@@ -1,176 +1,230 @@
+"""Promotion, on models that the stages trained on stick figures."""
+
 import json
+import os
 import shutil
 
+import polars as pl
 import pytest
-import torch
 from click.testing import CliRunner
 
-from pushup_data import files, registry
+from pushup_data import files, registry, tables
 from pushup_data.cli import main
 from pushup_data.errors import BadInputError, MissingInputError
 from pushup_data.model import predictor, storage
-from pushup_data.model.calibration import Platt
-from pushup_data.model.card import Card, Head, Side, markdown
-from pushup_data.model.data import channels
-from pushup_data.model.network import Network
+from pushup_data.stages import evaluate, predict, train
+from tests import test_stages_model as loop
+from tests.test_stages_model import after_two_rounds  # noqa: F401  a fixture
 
-BETTER = "better than rules: AP +0.20 [+0.10, +0.30] on 1 errors, 9 val subjects"
-UNDECIDED = "undecided: no error has 5 present labels"
-
-
-def candidate(workspace, params, seed=0, **changes):
-    """Put an untrained network into models/candidate."""
-    heads = [
-        Head(error=e, threshold=t, calibration=Platt(), present=n, absent=50)
-        for e, t, n in (("hips_sagging", 0.4, 30), ("hips_piked", 0.5, 3), ("asymmetric", None, 0))
-    ]
-    card = Card(
-        trained=True,
-        reason="trained on 80 labelled reps of 9 subjects",
-        heads=heads,
-        splits={
-            "train": Side(subjects=9, reps=80, simulated=0),
-            "val": Side(subjects=4, reps=30, simulated=0),
-        },
-        taxonomy=1,
-        seed=seed,
-        model=params.model,
-        settings=params.train,
-        data="abc",
-        versions={"torch": "2"},
-        channels=list(channels([head.error for head in heads])),
-    ).model_copy(update=changes)
-    torch.manual_seed(seed)
-    return storage.save(workspace.candidate, card, Network(len(card.channels), len(heads), params.model))
+FEW = {"min_labels": 10}
+ENOUGH = {"evaluate": {"bootstrap": 100, "min_positives": 2}, "train": FEW}
+HASTY = ENOUGH | {"train": FEW | {"epochs": 1}}
 
 
-def judged(workspace, card, predictor_name="candidate", why=BETTER):
-    files.write_json(
-        workspace.metrics / "verdict.json",
-        {
-            "predictor": predictor_name,
-            "why": why,
-            "candidate": card.weights,
-            "difference": None,
-            "errors": [],
-        },
+@pytest.fixture(scope="module")
+def judged(after_two_rounds):  # noqa: F811
+    """A workspace whose candidate was found better than rules that guess, with enough people in val."""
+    workspace, _, _ = after_two_rounds
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workspace.root)
+        placed = tables.read(tables.ASSIGNMENTS, workspace.assignments)
+        learners = placed.filter(split="train")["subject"].sort().to_list()
+        moved = pl.when(pl.col("subject").is_in(learners[:5])).then(pl.lit("val")).otherwise("split")
+        tables.write(tables.ASSIGNMENTS, placed.with_columns(moved.alias("split")), workspace.assignments)
+        loop.run(workspace, [train, evaluate, predict], **ENOUGH)
+    return workspace
+
+
+@pytest.fixture
+def workspace(judged, tmp_path, monkeypatch):
+    """A copy of it, to be changed."""
+    root = tmp_path / "copy"
+    shutil.copytree(judged.root, root)
+    monkeypatch.chdir(root)
+    return type(judged)(root)
+
+
+def command(*words, code=0):
+    result = CliRunner().invoke(main, ["model", *words])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def decide(workspace, predictor, why):
+    path = workspace.metrics / "verdict.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"predictor": predictor, "why": why}))
+
+
+def test_a_better_candidate_becomes_the_champion_and_no_prediction_changes(workspace):
+    said = workspace.predictions.read_bytes()
+    assert "candidate" in tables.read(tables.PREDICTIONS, workspace.predictions)["predictor"].to_list()
+    candidate = {p.name: p.read_bytes() for p in workspace.candidate.iterdir()}
+    assert "champion now, by the verdict: better than rules" in command("promote")
+    assert {p.name: p.read_bytes() for p in workspace.candidate.iterdir()} == candidate
+    card = storage.read_card(workspace.champion)
+    assert card.promotion.forced is False
+    evaluation = loop.read(workspace, "metrics/evaluation.json")["test"]
+    f1 = evaluation["macro"]["candidate"]["f1"]
+    assert card.metrics["test"].macro.f1.value == f1
+    assert (
+        card.metrics["test"].errors["hips_sagging"].present == evaluation["errors"]["hips_sagging"]["present"]
     )
-    row = {"f1": 0.8, "f1_low": 0.6, "f1_high": 0.9, "ap": 0.85, "ap_low": 0.7, "ap_high": 0.95}
-    nothing = {"f1": None, "ap": None, "precision": None, "recall": None, "reason": "no positive"}
-    split = {
-        "macro": {"rules": row, "candidate": row},
-        "errors": {"hips_sagging": {"candidate": row}, "asymmetric": {"candidate": nothing}},
-    }
-    files.write_json(workspace.metrics / "evaluation.json", {"predictors": {}, "val": split, "test": split})
+    assert "already" in command("promote")
+    loop.run(workspace, [evaluate, predict], **ENOUGH)
+    assert loop.read(workspace, "metrics/verdict.json")["predictor"] == "champion"
+    assert workspace.predictions.read_bytes() == said
+    assert "already" in command("promote", "--force")  # which changes nothing, and so records nothing
+    assert storage.read_card(workspace.champion) == card
 
 
-def test_a_better_candidate_becomes_the_champion_with_its_figures(workspace, default_params):
-    card = candidate(workspace, default_params)
-    judged(workspace, card)
-    assert "is the champion (better than rules" in registry.promote(workspace, force=False)
-    champion = storage.read_card(workspace.champion)
-    assert champion.weights == card.weights
-    assert champion.promotion.forced is False
-    assert champion.metrics["val"]["errors"]["hips_sagging"]["f1_low"] == 0.6
-    assert predictor.load(workspace.champion).errors == predictor.load(workspace.candidate).errors
-    page = (workspace.champion / "CARD.md").read_text()
-    assert "0.80 [0.60, 0.90]" in page
-    assert "asymmetric (no positive)" in page
-    assert (workspace.champion / "README.md").exists()
-    assert registry.promote(workspace, force=False) == "the candidate is the champion already"
+def test_another_candidate_leaves_the_champion_speaking(workspace):
+    registry.promote(workspace)
+    before = tables.read(tables.PREDICTIONS, workspace.predictions)
+    loop.run(workspace, [train, evaluate, predict], **HASTY)
+    after = tables.read(tables.PREDICTIONS, workspace.predictions)
+    assert set(after.filter(error="hips_sagging")["predictor"]) == {"champion"}
+    assert after.drop("predictor").equals(before.drop("predictor"))
+    with pytest.raises(BadInputError, match="not promoted: the candidate is"):
+        registry.promote(workspace)
+    assert storage.read_card(workspace.champion).promotion.verdict.startswith("better than rules")
 
 
-def test_an_undecided_one_does_not_but_by_force_which_stays_written(workspace, default_params):
-    card = candidate(workspace, default_params)
-    judged(workspace, card, "rules", UNDECIDED)
-    with pytest.raises(BadInputError, match=r"not promoted: undecided.*--force"):
-        registry.promote(workspace, force=False)
+def test_undecided_is_refused_and_force_is_written_down(workspace):
+    decide(workspace, "rules", "undecided: 3 labelled val subjects")
+    refused = command("promote", code=1)
+    assert refused.startswith("error: not promoted: undecided: 3 labelled val subjects")
+    assert refused.count("\n") == 1
     assert storage.read_card(workspace.champion) is None
-    assert "by force" in registry.promote(workspace, force=True)
-    champion = storage.read_card(workspace.champion)
-    assert champion.promotion.forced
-    assert champion.promotion.verdict == UNDECIDED
-    assert "by force against the verdict" in (workspace.champion / "CARD.md").read_text()
-    assert "promoted by force" in registry.listed(workspace)
+    assert "by force, against the verdict" in command("promote", "--force")
+    shown = command("show", "champion")
+    assert shown == (workspace.champion / storage.WORDS).read_text()
+    assert "Forced, against this verdict: undecided: 3 labelled val subjects" in shown
+    candidate, champion, *_ = command("list").splitlines()
+    assert candidate.endswith("; is the champion")
+    assert champion.endswith("; promoted by force")
+    assert "which flatters all but AP" in shown.partition("## Measured on test")[0]
+    assert "which flatters all but AP" not in shown.partition("## Measured on test")[2]
+    loop.run(workspace, [evaluate, predict], **ENOUGH)
+    assert "champion" in tables.read(tables.PREDICTIONS, workspace.predictions)["predictor"].to_list()
 
 
-def test_a_verdict_on_another_candidate_promotes_nobody(workspace, default_params):
-    judged(workspace, candidate(workspace, default_params))
-    candidate(workspace, default_params, seed=1)
-    for force in (False, True):
-        with pytest.raises(BadInputError, match=r"another candidate.*dvc repro"):
-            registry.promote(workspace, force=force)
-    assert "val F1" not in registry.listed(workspace)  # nor are its figures another's
+def test_a_verdict_about_another_model_is_no_verdict(workspace):
+    loop.run(workspace, [train], **HASTY)
+    for forced in (False, True):
+        with pytest.raises(BadInputError, match=r"about another candidate .*`dvc repro`"):
+            registry.promote(workspace, forced=forced)
+    assert "about another candidate" in registry.listing(workspace)[-1]
+    assert "not measured" in registry.listing(workspace)[0]
+    loop.run(workspace, [evaluate], **ENOUGH)
+    storage.copy(workspace.candidate, workspace.champion, storage.read_card(workspace.candidate))
+    loop.run(workspace, [train], **ENOUGH)
+    loop.run(workspace, [evaluate], **ENOUGH)
+    shutil.rmtree(workspace.champion)
+    with pytest.raises(BadInputError, match="about another champion"):
+        registry.promote(workspace)
 
 
-def test_without_a_verdict_or_a_candidate_it_says_what_to_do(workspace, default_params):
-    with pytest.raises(MissingInputError, match=r"no candidate to promote.*dvc repro"):
-        registry.promote(workspace, force=True)
-    card = candidate(workspace, default_params)
-    with pytest.raises(BadInputError, match="dvc repro"):
-        registry.promote(workspace, force=True)
-    judged(workspace, card)
-    (workspace.metrics / "verdict.json").write_text("{")
-    with pytest.raises(BadInputError, match=r"verdict\.json.*dvc repro"):
-        registry.promote(workspace, force=False)
-    judged(workspace, card)
-    (workspace.candidate / "weights.safetensors").write_bytes(b"damaged")
-    with pytest.raises(BadInputError, match="not the weights"):
-        registry.promote(workspace, force=True)
+def test_the_list_says_who_speaks_and_why(workspace, monkeypatch, tmp_path):
+    monkeypatch.setattr("pushup_data.workspace.TEMPLATE", tmp_path)
+    candidate, champion, released, speaks = command("list").splitlines()
+    f1 = loop.read(workspace, "metrics/evaluation.json")["val"]["macro"]["candidate"]["f1"]
+    assert f"val F1 {f1:.2f} [" in candidate
+    assert champion.split() == ["champion", "none"]
+    assert released.split() == ["released", "none"]
+    assert speaks.startswith("speaks     candidate: better than rules: AP +")
+    assert "## Measured on test" in command("show", "candidate")
+    (workspace.metrics / "verdict.json").unlink()
+    assert "no model is released" in registry.listing(workspace)[-1]
+    storage.copy(workspace.candidate, workspace.released, storage.read_card(workspace.candidate))
+    assert registry.listing(workspace)[-1].split()[1] == "released:"
 
 
-def test_a_promotion_that_is_cut_off_leaves_the_old_champion_or_says_so(
-    workspace, default_params, monkeypatch
-):
-    judged(workspace, candidate(workspace, default_params))
-    registry.promote(workspace, force=False)
-    judged(workspace, candidate(workspace, default_params, seed=1))
+@pytest.mark.parametrize("at", [storage.WEIGHTS, storage.WORDS, storage.CARD])
+@pytest.mark.parametrize("old", [False, True])
+def test_an_interrupted_promotion_is_said_and_can_be_done_again(workspace, monkeypatch, at, old):
+    if old:
+        card = storage.read_card(workspace.candidate)
+        model = predictor.load(workspace.candidate)
+        model.network.heads.bias.data += 1
+        storage.save(workspace.champion, card, model.network)
+        loop.run(workspace, [evaluate], **ENOUGH)
+        decide(workspace, "candidate", "better")
+    place = files.atomic_path
 
-    def broken(*_):
-        raise OSError("disk full")
+    def stop(path):
+        if path == workspace.champion / at:
+            raise KeyboardInterrupt
+        return place(path)
 
-    monkeypatch.setattr(files, "write_json", broken)
-    with pytest.raises(OSError, match="disk full"):
-        registry.promote(workspace, force=False)
-    with pytest.raises(BadInputError, match="restore the folder from git"):
-        predictor.load(workspace.champion)
-
-
-def test_list_and_show_say_who_is_who(workspace, default_params):
-    run = CliRunner().invoke
-    empty = run(main, ["model", "list"]).output.splitlines()
-    assert [line.split()[0] for line in empty] == ["candidate", "champion", "released", "speaks"]
-    assert "none: " in empty[1]
-    missing = run(main, ["model", "show", "champion"])
-    assert missing.exit_code == 1
-    assert "model promote" in missing.output
-    card = candidate(workspace, default_params)
-    judged(workspace, card)
-    listed = run(main, ["model", "list"]).output
-    assert "cnn-lstm: trained on 80 labelled reps of 9 subjects; val F1 0.80 [0.60, 0.90]" in listed
-    assert f"speaks     candidate: {BETTER}" in listed
-    page = run(main, ["model", "show", "candidate"]).output
-    assert "asymmetric is not learnt (0 present and 50 absent labels)" in page
-    assert "hips_piked is learnt from 3 present" in page
-    assert "Trained on 9 people only." in page
-    assert "hips_sagging is" not in page
-    assert "`abc`" in page
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "atomic_path", stop)
+        with pytest.raises(KeyboardInterrupt):
+            registry.promote(workspace)
+    if old and at != storage.WEIGHTS:
+        with pytest.raises(BadInputError, match=r"not the weights that model\.json names; restore"):
+            predictor.load(workspace.champion)
+    else:
+        assert (predictor.load(workspace.champion) is not None) is old
+    registry.promote(workspace)
+    assert predictor.load(workspace.champion).card.digest == predictor.load(workspace.candidate).card.digest
 
 
-def test_same_card_same_page_and_nothing_trained_has_one_too(workspace, default_params):
-    first = markdown(candidate(workspace, default_params))
-    shutil.rmtree(workspace.candidate)
-    assert markdown(candidate(workspace, default_params)) == first
-    untrained = storage.read_card(workspace.candidate).model_copy(
-        update={"trained": False, "reason": "3 labelled train reps"}
-    )
-    storage.save(workspace.candidate, untrained, None)
-    assert (workspace.candidate / "CARD.md").read_text() == "# No model\n\n3 labelled train reps\n"
-    assert json.loads((workspace.candidate / "model.json").read_text())["trained"] is False
+def untrained(workspace):
+    card = storage.read_card(workspace.candidate)
+    storage.save(workspace.candidate, card.model_copy(update={"trained": False, "reason": "3 labels"}), None)
 
 
-def test_simulated_labels_are_said(workspace, default_params):
-    side = {"train": Side(subjects=20, reps=40, simulated=40)}
-    page = markdown(candidate(workspace, default_params, splits=side, evidence=["F1 .9 (`make x`)"]))
-    assert "40 of 40 training reps carry simulated labels" in page
-    assert "- F1 .9 (`make x`)" in page
+def write(name, text):
+    return lambda w: (w.root / name).write_text(text)
+
+
+def remove(name):
+    return lambda w: shutil.rmtree(w.root / name) if (w.root / name).is_dir() else (w.root / name).unlink()
+
+
+def a_file_in_the_way(workspace):
+    shutil.rmtree(workspace.champion)
+    workspace.champion.write_text("")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (remove("models/candidate"), "models/candidate holds no model"),
+        (untrained, "no candidate to promote: 3 labels"),
+        (remove("metrics/verdict.json"), "verdict.json is not there"),
+        (write("metrics/verdict.json", "{"), "verdict.json: "),
+        (write("metrics/verdict.json", "[]"), "damaged"),
+        (write("metrics/verdict.json", '{"predictor": "candidate"}'), "damaged"),
+        (write("metrics/verdict.json", '{"predictor": "candidate", "why": "old"}'), "another candidate"),
+        (remove("metrics/evaluation.json"), "evaluation.json is not there"),
+        (write("metrics/evaluation.json", "{}"), "evaluation.json says nothing of 'val'"),
+        (write("metrics/evaluation.json", '{"val": 3}'), "evaluation.json is damaged"),
+        (write("models/candidate/model.json", "{"), "model.json: "),
+        (write("models/champion/model.json", "{}"), "another version"),
+        (write("models/candidate/weights.safetensors", "x"), "not the weights"),
+        (remove("models/candidate/weights.safetensors"), "No such file"),
+        (a_file_in_the_way, "cannot be written"),
+    ],
+)
+def test_what_cannot_be_promoted_is_one_line_and_changes_nothing(workspace, harm, said):
+    harm(workspace)
+    before = {p: p.read_bytes() for p in workspace.champion.rglob("*") if p.is_file()}
+    output = command("promote", "--force", code=1)
+    assert output.startswith("error: ")
+    assert said in output
+    assert output.count("\n") == 1
+    assert {p: p.read_bytes() for p in workspace.champion.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write into a read-only folder")
+def test_a_read_only_folder_is_said(workspace):
+    workspace.champion.chmod(0o500)
+    assert "cannot be written (Permission denied)" in command("promote", code=1)
+    workspace.champion.chmod(0o700)
+
+
+def test_a_model_that_is_not_there_cannot_be_shown(workspace):
+    with pytest.raises(MissingInputError, match="models/champion holds no model"):
+        registry.show(workspace, "champion")
+    assert "Invalid value" in command("show", "best", code=2)

@@ -1,12 +1,13 @@
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
 
 from pushup_data import scaffold
 from pushup_data.errors import BadInputError
-from pushup_data.workspace import PACKAGE, TEMPLATE
+from pushup_data.workspace import CHECKOUT, PACKAGE, TEMPLATE, Workspace
 
 
 def test_a_workspace_is_complete_and_a_second_init_leaves_it_alone(tmp_path):
@@ -45,3 +46,14 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "w").write_text("")
     with pytest.raises(BadInputError, match="is a file"):
         scaffold.init(tmp_path / "w")
+
+
+def test_a_wheel_takes_along_all_that_is_read_from_the_installation():
+    settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    included = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert {to for to in included.values() if not to.startswith("pushup_data/template/")} == set()
+    assert {to.removeprefix("pushup_data/template/") for to in included.values()} == set(included)
+    released = Workspace(CHECKOUT).released.relative_to(TEMPLATE).as_posix()
+    for name in (*scaffold._COPIED, "dvc.yaml", released):
+        assert (CHECKOUT / name).exists()
+        assert any(name == path or name.startswith(f"{path}/") for path in included), name

@@ -5,12 +5,10 @@ import click
 from pushup_data.commands.group import Group
 from pushup_data.workspace import Workspace
 
-_NAMES = click.Choice(["candidate", "champion", "released"])
-
 
 @click.group(cls=Group)
 def model() -> None:
-    """Say what models there are, and decide which one speaks.
+    """Look at the models, and make the candidate the workspace's champion.
 
     \b
     Example:
@@ -19,8 +17,8 @@ def model() -> None:
 
 
 @model.command("list")
-def list_models() -> None:
-    """Say, a line each, what candidate, champion and released model are, and who speaks.
+def model_list() -> None:
+    """Say which models there are, how good they are, and which one speaks.
 
     \b
     Example:
@@ -28,27 +26,30 @@ def list_models() -> None:
     """
     from pushup_data import registry
 
-    click.echo(registry.listed(Workspace.here()))
+    for line in registry.listing(Workspace.here()):
+        click.echo(line)
 
 
-@model.command()
-@click.argument("name", type=_NAMES)
-def show(name: str) -> None:
-    """Print the card of the model NAME: what it learnt from whom, how well it does, its limits.
+@model.command("show")
+@click.argument("name", type=click.Choice(["candidate", "champion", "released"]))
+def model_show(name: str) -> None:
+    """Print the card of a model: its data, people, metrics and limits.
 
     \b
     Example:
-      pushup-data model show candidate
+      pushup-data model show champion
     """
     from pushup_data import registry
 
-    click.echo(registry.shown(Workspace.here(), name))
+    click.echo(registry.show(Workspace.here(), name), nl=False)
 
 
-@model.command()
-@click.option("--force", is_flag=True, help="Against the verdict; the card will say so.")
-def promote(*, force: bool) -> None:
-    """Make the candidate the champion, where the last evaluation proves it better.
+@model.command("promote")
+@click.option("--force", is_flag=True, help="Overrule the verdict; the champion's card says so for ever.")
+def model_promote(force: bool) -> None:
+    """Make the candidate the champion, if it is better by the verdict of the last `dvc repro`.
+
+    The champion is kept in git and predicts until a candidate beats it. Commit models/champion afterwards.
 
     \b
     Example:
@@ -56,4 +57,4 @@ def promote(*, force: bool) -> None:
     """
     from pushup_data import registry
 
-    click.echo(registry.promote(Workspace.here(), force=force))
+    click.echo(registry.promote(Workspace.here(), forced=force))

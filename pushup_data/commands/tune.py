@@ -29,7 +29,7 @@ def tune(trials: int, minutes: float) -> None:
       pushup-data tune --trials 20 --minutes 10
     """
     from pushup_data import locks, tables, taxonomy
-    from pushup_data.model import tuning
+    from pushup_data.model import labelled, tuning
 
     workspace = Workspace.here()
     settings = params.load(workspace.params)

@@ -1,25 +1,34 @@
-"""A model's files: weights.safetensors and model.json, nothing that runs code when it is loaded."""
+"""A model's files: weights.safetensors, model.json, CARD.md; nothing that runs code when it is loaded."""
 
 import hashlib
-import json
 from importlib.metadata import version
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from pushup_data import files
 from pushup_data.errors import BadInputError
-from pushup_data.model.card import FORMAT, Card, Head, Side, markdown
-from pushup_data.model.data import channels
+from pushup_data.model.card import CARD, REMEDY, WORDS, Card, Head, Side, card_markdown, read_card
 from pushup_data.model.network import Network
-from pushup_data.taxonomy import describe
 
-__all__ = ["Card", "Head", "Side", "read_card", "read_network", "save", "versions"]
+__all__ = [
+    "CARD",
+    "WEIGHTS",
+    "WORDS",
+    "Card",
+    "Head",
+    "Side",
+    "copy",
+    "intact",
+    "read_card",
+    "read_network",
+    "save",
+    "versions",
+]
 
-CARD, WEIGHTS, PAGE = "model.json", "weights.safetensors", "CARD.md"
+WEIGHTS = "weights.safetensors"
 
 
 def versions() -> dict[str, str]:
@@ -28,55 +37,59 @@ def versions() -> dict[str, str]:
 
 
 def save(directory: Path, card: Card, network: Network | None) -> Card:
-    """Write the model and a page that says what it is. Returns the card as written.
-
-    model.json comes last and names the weights' digest: what is cut off before that is not taken for a model.
-    """
-    weights = directory / WEIGHTS
+    """Write the model; model.json comes last and names the weights' digest. Returns the card as written."""
     if network is None:
-        weights.unlink(missing_ok=True)
-    else:
-        state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-        data = safetensors.torch.save(state)
-        with files.atomic_path(weights) as temporary:
-            temporary.write_bytes(data)
-        card = card.model_copy(update={"weights": hashlib.sha256(data).hexdigest()})
-    files.write_text(directory / PAGE, markdown(card))
-    files.write_json(directory / CARD, card.model_dump())
+        (directory / WEIGHTS).unlink(missing_ok=True)
+        _write(directory, card, None)
+        return card
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    data = safetensors.torch.save(state)
+    card = card.model_copy(update={"weights": hashlib.sha256(data).hexdigest()})
+    _write(directory, card, data)
     return card
 
 
-def read_card(directory: Path) -> Card | None:
-    """Read model.json; None where there is none. Raises BadInputError where it is not ours."""
-    path = directory / CARD
-    if not path.exists():
-        return None
+def copy(source: Path, directory: Path, card: Card) -> None:
+    """Write the weights in `source` to another folder, under `card`. Raises BadInputError as reading does."""
+    _write(directory, card, _read_weights(source, card))
+
+
+def intact(directory: Path, card: Card) -> bool:
+    """Whether the weights in a folder are those that the card names."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
-            raise BadInputError(f"{path}: made by another version of pushup-data; {_REMEDY}")
-        card = Card.model_validate(found)
-    except (json.JSONDecodeError, ValidationError) as e:
-        raise BadInputError(f"{path}: {describe(e)}; {_REMEDY}") from None
-    if card.trained and card.channels != list(channels([head.error for head in card.heads])):
-        raise BadInputError(f"{path}: made for other landmarks than this version's; {_REMEDY}")
-    return card
+        _read_weights(directory, card)
+    except BadInputError:
+        return False
+    return True
+
+
+def _write(directory: Path, card: Card, weights: bytes | None) -> None:
+    if weights is not None:
+        with files.atomic_path(directory / WEIGHTS) as temporary:
+            temporary.write_bytes(weights)
+    files.write_text(directory / WORDS, card_markdown(card))
+    files.write_json(directory / CARD, card.model_dump())
+
+
+def _read_weights(directory: Path, card: Card) -> bytes:
+    path = directory / WEIGHTS
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        raise BadInputError(f"{path}: {e}; {REMEDY}") from None
+    if hashlib.sha256(data).hexdigest() != card.weights:
+        raise BadInputError(f"{path}: not the weights that {CARD} names; {REMEDY}")
+    return data
 
 
 def read_network(directory: Path, card: Card) -> Network:
     """Read the weights that belong to the card. Raises BadInputError where they do not."""
-    path = directory / WEIGHTS
+    data = _read_weights(directory, card)
     try:
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != card.weights:
-            raise BadInputError(f"{path}: not the weights that {CARD} names; {_REMEDY}")
         state: dict[str, torch.Tensor] = safetensors.torch.load(data)
         network = Network(len(card.channels), len(card.heads), card.model)
         network.load_state_dict(state)
-    except (OSError, SafetensorError, RuntimeError) as e:
-        raise BadInputError(f"{path}: {e}; {_REMEDY}") from None
+    except (SafetensorError, RuntimeError) as e:
+        raise BadInputError(f"{directory / WEIGHTS}: {e}; {REMEDY}") from None
     network.eval()
     return network
-
-
-_REMEDY = "restore the folder from git, or train again with `dvc repro --force --single-item train`"

@@ -52,6 +52,7 @@ def run(workspace: Workspace, params: Params) -> None:
     )
     charts.write(found, HELD_OUT, workspace.plots)
     files.write_json(workspace.metrics / "evaluation.json", found)
+    decided["digests"] = {name: model.card.digest for name, model in models.items()}  # for `model promote`
     files.write_json(workspace.metrics / "verdict.json", decided)
     sizes = " and ".join(f"{len(judged[split].subjects)} {split}" for split in HELD_OUT)
     click.echo(f"evaluate: {', '.join(measured)} measured on {sizes} reps with labels")

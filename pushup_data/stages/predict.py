@@ -8,7 +8,7 @@ import polars as pl
 
 from pushup_data import landmarks, predictions, tables, taxonomy
 from pushup_data.errors import MissingInputError
-from pushup_data.model import data, predictor
+from pushup_data.model import data, predictor, storage
 from pushup_data.model.data import Floats
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
@@ -81,4 +81,12 @@ def _speaker(workspace: Workspace) -> str:
     path = workspace.metrics / "verdict.json"
     if not path.exists():
         raise MissingInputError(f"{path} is not there; run `dvc repro` to make it")
-    return str(json.loads(path.read_text(encoding="utf-8"))["predictor"])
+    named = str(json.loads(path.read_text(encoding="utf-8"))["predictor"])
+    if named != "champion":
+        return named
+    champion, candidate = (storage.read_card(f) for f in (workspace.champion, workspace.candidate))
+    if champion is None or candidate is None or champion.digest != candidate.digest:
+        return named
+    # Promoting the model that spoke changes no prediction, not even by its name: nothing is pushed again.
+    spoke = champion.promotion is not None and not champion.promotion.forced
+    return "candidate" if spoke else named
