@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from bodies import load as load_avatars
 from collection import SETTINGS, Clip, load, parser
-from contenders import Fit, Judge, apart, boosting, forest, network
+from contenders import Fit, Judge, apart, forest, network
 from corpus import ERRORS, Corpus, join, of_clips
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold
@@ -36,6 +36,7 @@ Bools = npt.NDArray[np.bool_]
 Said = list[tuple[Floats, Floats]]  # per seed: a clip's probability, and whether it is said (clips, columns)
 
 SOURCES = ("avatars", "real", "both")
+FITS: dict[str, Fit] = {"forest": forest, "CNN-LSTM": network(SETTINGS.model, SETTINGS.train)}
 FOLDS, DRAWS = 5, 2000
 # Faults that make a push-up wrong in the sources' eyes.
 _WRONG = [ERRORS.index(e) for e in ("hips_sagging", "hips_piked", "shallow_depth", "incomplete_lockout")]
@@ -131,12 +132,7 @@ def told(corpus: Corpus, clips: list[Clip]) -> Corpus:
 def errors(task: Task, seeds: int) -> None:
     truth = consensus(task.clips)
     said: dict[str, Said] = {"rules": [whole(task, task.judged.rules, task.judged.rules >= 0.5)]}
-    fits: dict[str, Fit] = {
-        "forest": forest,
-        "boosting": boosting,
-        "CNN-LSTM": network(SETTINGS.model, SETTINGS.train),
-    }
-    for name, fit in fits.items():
+    for name, fit in FITS.items():
         for source in SOURCES:
             for seed in range(seeds):
                 said.setdefault(f"{name}, {source}", []).append(_judged(task, fit, source, seed))
@@ -284,12 +280,7 @@ def correct_or_wrong(task: Task, seeds: int) -> None:
     print(f"| always wrong | {wrong.mean():.2f} | |")
     by_rules = whole(task, task.judged.rules, task.judged.rules >= 0.5)[1][:, _WRONG].max(axis=1) > 0
     print(f"| rules: sag, pike, depth or lockout | {(by_rules == wrong).mean():.2f} | |")
-    fits: dict[str, Fit] = {
-        "forest": forest,
-        "boosting": boosting,
-        "CNN-LSTM": network(SETTINGS.model, SETTINGS.train),
-    }
-    for name, fit in fits.items():
+    for name, fit in FITS.items():
         for source in SOURCES:
             cells = []
             for grouped in (True, False):

@@ -1,0 +1,83 @@
+"""Train the model that ships with the project, on avatars only, and write it to models/released.
+
+    python benchmarks/release.py [--sets 300] [--front 60] [--work DIR] [--evidence SENTENCE ...] [--out DIR]
+
+Avatars are rendered into --work where they are missing. A fifth of the bodies say when to stop, and choose
+calibration and thresholds. --evidence are figures measured elsewhere, each with its command, for the card.
+"""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from avatar import TAXONOMY
+from bodies import load
+from collection import SETTINGS
+from contenders import apart
+from corpus import ERRORS, Corpus
+
+from pushup_data.model import data, storage, training
+from pushup_data.model.card import limits
+from pushup_data.workspace import CHECKOUT
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", type=int, default=300)
+    parser.add_argument("--front", type=int, default=60)
+    parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
+    parser.add_argument("--out", type=Path, default=CHECKOUT / "models" / "released")
+    parser.add_argument("--evidence", nargs="*", default=[])
+    options = parser.parse_args()
+    avatars = load(options.sets, options.front, options.work)
+    held = apart(avatars.groups, 0.2, SETTINGS.seed)
+    sides = {"train": avatars.take(~held), "val": avatars.take(held)}
+    train, val = (side.dataset() for side in sides.values())
+    fitted = training.fit(train, val, SETTINGS.model, SETTINGS.train, SETTINGS.seed)
+    heads = [
+        storage.Head(
+            error=error,
+            threshold=fitted.thresholds[e],
+            calibration=fitted.calibration[e],
+            present=int((train.y[:, e] == 1).sum()),
+            absent=int((train.y[:, e] == 0).sum()),
+            present_subjects=len({s for s, y in zip(train.subjects, train.y[:, e], strict=True) if y == 1}),
+        )
+        for e, error in enumerate(ERRORS)
+    ]
+    splits = {name: count(side) for name, side in sides.items()}
+    card = storage.Card(
+        trained=True,
+        reason=f"trained on {len(train)} reps of {splits['train'].subjects} rendered avatars, on no person",
+        heads=heads,
+        splits=splits,
+        taxonomy=TAXONOMY.version,
+        seed=SETTINGS.seed,
+        model=SETTINGS.model,
+        settings=SETTINGS.train,
+        data=f"{train.fingerprint()}-{val.fingerprint()}",
+        versions=storage.versions(),
+        channels=list(data.channels(ERRORS)),
+        epoch=fitted.epochs,
+        loss=round(fitted.loss, 6),
+        watched=fitted.watched,
+        limits=limits(heads, splits, fitted.watched),
+        evidence=options.evidence,
+    )
+    storage.save(options.out, card, fitted.network)
+    print(f"{options.out}: {card.reason}; epoch {fitted.epochs}, loss {fitted.loss:.3f} on {fitted.watched}")
+
+
+def count(side: Corpus) -> storage.Side:
+    return storage.Side(
+        subjects=len(set(side.groups)),
+        reps=len(side),
+        simulated=len(side),  # the truth of a render, not somebody's opinion
+        views=dict(sorted(Counter(side.reps["view"].to_list()).items())),
+    )
+
+
+if __name__ == "__main__":
+    main()
