@@ -9,6 +9,7 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from pushup_data.model import data, training
+from pushup_data.model.crops import Pixels
 from pushup_data.model.data import Dataset
 from pushup_data.model.features import features
 from pushup_data.params import Model, Train
@@ -20,7 +21,8 @@ Bools = npt.NDArray[np.bool_]
 class Judge(NamedTuple):
     """A trained contender."""
 
-    of: Callable[[data.Floats], Floats]  # (N, steps, channels) to probabilities (N, errors), NaN: cannot tell
+    # (N, steps, channels) and, for the rgb stream, pixels to probabilities (N, errors), NaN: cannot tell
+    of: Callable[..., Floats]
     thresholds: Floats  # (errors,), NaN: not learnt
 
 
@@ -31,11 +33,12 @@ def network(model: Model, settings: Train) -> Fit:
     def fit(train: Dataset, val: Dataset, seed: int) -> Judge:
         fitted = training.fit(train, val, model, settings, seed)
 
-        def of(x: data.Floats) -> Floats:
+        def of(x: data.Floats, pixels: Pixels | None = None) -> Floats:
             found = np.full((len(x), train.y.shape[1]), np.nan)
             seen = data.seen(x)
+            film = None if pixels is None else torch.from_numpy(pixels[seen])
             with torch.no_grad():
-                logits = fitted.network(torch.from_numpy(x[seen])).numpy()
+                logits = training.logits(fitted.network, torch.from_numpy(x[seen]), film).numpy()
             for e, platt in enumerate(fitted.calibration):
                 if fitted.thresholds[e] is not None:
                     found[seen, e] = platt(logits[:, e])
@@ -82,7 +85,7 @@ def _trees(make: Callable[[], RandomForestClassifier], train: Dataset, val: Data
         scores = model.predict_proba(val_x[told])[:, 1] if told.any() else np.zeros(0)
         thresholds.append(training.threshold(scores, val.y[told, e].astype(np.float64)))
 
-    def of(x: data.Floats) -> Floats:
+    def of(x: data.Floats, _: Pixels | None = None) -> Floats:
         at = np.nan_to_num(features(x), nan=-9.0)
         columns = [np.full(len(x), np.nan) if m is None else m.predict_proba(at)[:, 1] for m in models]
         return np.stack(columns, axis=1)

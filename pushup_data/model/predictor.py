@@ -9,6 +9,7 @@ import torch
 
 from pushup_data import quality
 from pushup_data.model import storage
+from pushup_data.model.crops import Pixels
 from pushup_data.model.data import Floats, seen
 from pushup_data.model.network import Network
 from pushup_data.taxonomy import Taxonomy
@@ -38,8 +39,15 @@ class Model:
         """Length in time that sequences must have (data.sequence's `steps`)."""
         return self.card.model.steps
 
-    def predict(self, sequences: Floats) -> tuple[Floats, Floats]:
-        """Return calibrated probabilities (N, errors) and embeddings (N, width) for (N, steps, channels).
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """What it reads (crops.crops's `streams`)."""
+        return self.card.model.streams
+
+    def predict(self, sequences: Floats, pixels: Pixels | None = None) -> tuple[Floats, Floats]:
+        """Return calibrated probabilities (N, errors) and embeddings (N, features) for (N, steps, channels).
+
+        `pixels` are the same reps' crops.crops(), which a model with the rgb stream needs.
 
         NaN where the model cannot tell: an error it has not learnt, a rep in which nobody is seen.
         """
@@ -51,7 +59,7 @@ class Model:
                 if not len(at):
                     continue
                 x = torch.from_numpy(sequences[at])
-                embedded = self.network.embed(x)
+                embedded = self.network.embed(x, None if pixels is None else torch.from_numpy(pixels[at]))
                 embeddings[at] = embedded.numpy()
                 logits = self.network.judge(embedded, x).numpy()
                 for h, head in enumerate(self.card.heads):
@@ -59,13 +67,15 @@ class Model:
                         probabilities[at, h] = head.calibration(logits[:, h])
         return probabilities, embeddings
 
-    def judge(self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> tuple[Floats, Floats]:
+    def judge(
+        self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy, pixels: Pixels | None = None
+    ) -> tuple[Floats, Floats]:
         """Return predict() with the taxonomy's errors as columns.
 
         `reps` is tables.REPS in the sequences' order. NaN where a rep's view cannot show an error or a flag
         hides it, and throughout for an error that the model was not made for.
         """
-        found, embeddings = self.predict(sequences)
+        found, embeddings = self.predict(sequences, pixels)
         probabilities = np.full((len(found), len(taxonomy.errors)), np.nan, dtype=np.float32)
         for e, error in enumerate(taxonomy.errors):
             if error.id in self.errors:

@@ -8,7 +8,7 @@ import polars as pl
 
 from pushup_data import charts, evaluation, files, landmarks, splits, tables, taxonomy
 from pushup_data.evaluation import Judged, Scores
-from pushup_data.model import data, predictor, storage
+from pushup_data.model import crops, data, predictor, storage
 from pushup_data.model.predictor import Model
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
@@ -89,7 +89,15 @@ def _judged(workspace: Workspace, known: Taxonomy, models: dict[str, Model], spl
             steps=model.steps,
             label=split,
         )
-        probability, _ = model.judge(x, reps, known)
+        pixels = crops.crops(
+            model.streams,
+            reps,
+            videos,
+            lambda v: landmarks.read(workspace.pose(v)),
+            workspace.video,
+            label=f"{split} pixels",
+        )
+        probability, _ = model.judge(x, reps, known, pixels)
         threshold = np.array([model.thresholds.get(error, np.nan) for error in known.ids])
         scores[name] = Scores(probability.astype(np.float64), threshold)
     truth = data.targets(labels, here, known.ids).astype(np.float64)

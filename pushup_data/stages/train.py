@@ -5,7 +5,8 @@ import numpy as np
 import polars as pl
 
 from pushup_data import doubts, landmarks, splits, tables, taxonomy
-from pushup_data.model import data, storage, training
+from pushup_data.landmarks import Pose
+from pushup_data.model import crops, data, storage, training
 from pushup_data.model.calibration import Platt
 from pushup_data.model.data import Dataset
 from pushup_data.params import Params
@@ -67,16 +68,21 @@ def _labelled(
         [placed.get(r) == split for r in reps["rep_id"]], dtype=bool
     )
     reps = reps.filter(pl.Series(wanted, dtype=pl.Boolean))
+
+    def pose(video: str) -> Pose:
+        return landmarks.read(workspace.pose(video))
+
     x = data.sequences(
         reps,
         videos,
         tables.read(tables.RULES, workspace.rules),
-        lambda video: landmarks.read(workspace.pose(video)),
+        pose,
         errors=known.ids,
         steps=params.model.steps,
         label=split,
     )
-    return Dataset(reps["rep_id"].to_list(), reps["subject"].to_list(), x, y[wanted])
+    pixels = crops.crops(params.model.streams, reps, videos, pose, workspace.video, label=f"{split} pixels")
+    return Dataset(reps["rep_id"].to_list(), reps["subject"].to_list(), x, y[wanted], pixels)
 
 
 def _doubts(workspace: Workspace, train: Dataset, known: Taxonomy, seed: int) -> pl.DataFrame:
