@@ -1,6 +1,7 @@
 """What the rgb stream sees: a rep as a few small pictures of the person, cut out of its video."""
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,8 @@ def of_video(path: Path, pose: Pose, reps: Sequence[Seen], size: tuple[int, int]
                 places.setdefault(int(frame), []).append((r, k))
     if not places:
         return result
-    for number, picture in _decoded(path, last=max(places)):
-        for r, k in places.pop(number, ()):
+    for number, picture in _decoded(path, set(places)):
+        for r, k in places.pop(number):
             square, mirrored = boxes[r]
             crop = _cut(picture, *square)
             result[r, k] = crop[:, ::-1] if mirrored else crop
@@ -112,9 +113,10 @@ def _cut(picture: Pixels, left: int, top: int, side: int) -> Pixels:
     return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _decoded(path: Path, *, last: int) -> Iterator[tuple[int, Pixels]]:
-    """Yield frames 0 to `last` as (number, (height, width, 3) RGB)."""
+def _decoded(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, Pixels]]:
+    """Yield the wanted frames, ascending, as (number, (height, width, 3) RGB)."""
     import av
+    from av.video.reformatter import VideoReformatter
 
     if not path.exists():
         raise MissingInputError(
@@ -122,11 +124,12 @@ def _decoded(path: Path, *, last: int) -> Iterator[tuple[int, Pixels]]:
             "or set model.streams to [pose]"
         )
     try:
+        convert = VideoReformatter().reformat  # one for all frames: setting it up costs as much as its work
         with av.open(f"file:{path}") as container:
-            for number, frame in enumerate(container.decode(video=0)):
-                yield number, frame.to_ndarray(format="rgb24")
-                if number == last:
-                    return
+            frames = itertools.islice(container.decode(video=0), max(wanted) + 1)
+            for number, frame in enumerate(frames):
+                if number in wanted:
+                    yield number, np.asarray(convert(frame, format="rgb24").to_ndarray(), dtype=np.uint8)
     except (av.error.FFmpegError, IndexError) as e:
         raise BadVideoError(
             "undecodable", f"{path}: {e}; run `dvc repro --force ingest` to make it again"
