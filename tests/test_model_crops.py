@@ -100,7 +100,8 @@ def still(frames, detected=True):
     xy, z, visibility, world = (
         np.repeat(part[:1], frames, axis=0) for part in (pose.xy, pose.z, pose.visibility, pose.world)
     )
-    return Pose(xy, z, visibility, world, np.full(frames, detected))
+    nothing = 0.0 if detected else np.nan
+    return Pose(xy + nothing, z, visibility, world, np.full(frames, detected))
 
 
 def rep_rows(*rows):

@@ -89,8 +89,9 @@ def box(pose: Pose, size: tuple[int, int]) -> tuple[tuple[int, int, int], bool] 
 
     The square may leave the picture. None where no frame of `pose` has a detection.
     """
-    xy = pose.pixels(*size)[pose.detected]
-    if not len(xy) or not np.isfinite(xy).all():
+    xy = pose.pixels(*size)
+    xy = xy[np.isfinite(xy).all(axis=(1, 2))]
+    if not len(xy):
         return None
     low = np.quantile(xy.min(axis=1), _OUTLIERS, axis=0)
     high = np.quantile(xy.max(axis=1), 1 - _OUTLIERS, axis=0)

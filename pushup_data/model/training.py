@@ -86,7 +86,10 @@ def fit(
     val_y = torch.from_numpy(np.where(learnt, val.y, np.nan))
     val_x = torch.from_numpy(val.x)
     watch_val = bool((~torch.isnan(val_y)).any())
-    pixels, val_pixels = (None if s.pixels is None else torch.from_numpy(s.pixels) for s in (train, val))
+    pixels, val_pixels = (
+        None if s.pixels is None or "rgb" not in model.streams else torch.from_numpy(s.pixels)
+        for s in (train, val)
+    )
     watched_x, watched_y, watched_pixels = (val_x, val_y, val_pixels) if watch_val else (x, y, pixels)
     present, absent = (y == 1).sum(0), (y == 0).sum(0)
     # The root: in full, a rare error's few positives would speak for the whole loss.
