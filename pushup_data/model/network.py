@@ -24,8 +24,8 @@ class Network(nn.Module):
     `settings.kind` leaves out the LSTM (cnn) or the convolutions (lstm), or puts a transformer's encoder in
     the LSTM's place (transformer).
 
-    `settings.streams` says what is read. All of the above is the pose stream; the rgb stream is a small CNN on
-    each of the rep's crops and an LSTM, whose features stand beside the others. With rgb alone there are no
+    `settings.streams` says what is read. All of the above is the pose stream; rgb is a small CNN on
+    each crop of the rep and an LSTM, whose features stand beside the others. With rgb alone there are no
     landmarks, measures and rules: it says what pixels tell.
     """
 
