@@ -1,23 +1,26 @@
 """How well errors are told on bodies never trained on, against the truth: avatars, five folds of bodies.
 
-    python benchmarks/bodies.py [--sets 300] [--front 60] [--work DIR] [--seeds 3] [--pictures FILE]
+    python benchmarks/bodies.py [--sets 300] [--front 60] [--work DIR] [--seeds 3] [--streams pose rgb]
+        [--pictures FILE]
 
 Renders the sets (kept in --work; --front more of them are seen from the front, where flaring and asymmetry
 show), tracks them, and trains on four fifths of the bodies, a fifth of which choose thresholds. F1 and AP per
 error over all reps whose view shows it, mean and spread of --seeds, beside the rules, a forest and gradient
-boosting on kinematic features, and networks of other kinds; then recall by severity, training time, and the
-time that a rep takes.
+boosting on kinematic features, networks of other kinds, and a network of the first kind per other --streams;
+then recall by severity, training time, and the time that a rep takes. With pixels, --epochs keeps it short: a
+rep's 16 pictures cost far more than its landmarks.
 """
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from avatar import TAXONOMY
 from collection import SETTINGS
-from contenders import Fit, apart, boosting, forest, network
+from contenders import Fit, apart, network, trees
 from corpus import ERRORS, Corpus, join, of_avatars
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold
@@ -29,22 +32,28 @@ AIM = 0.90
 
 def main() -> None:
     options = arguments()
-    avatars = load(options.sets, options.front, options.work)
+    start = time.process_time()
+    avatars = load(options.sets, options.front, options.work, "+".join(options.streams).split("+"))
+    print(f"{time.process_time() - start:.0f} CPU s to read them")
     print(f"{len(avatars)} reps of {len(set(avatars.videos))} sets by {len(set(avatars.groups))} bodies\n")
     said = {"rules": [(avatars.rules, np.nan_to_num(avatars.rules) >= 0.5)]}
     spent: dict[str, list[float]] = {}
-    for name, fit in contenders(options.kinds).items():
+    used: dict[str, list[float]] = {}
+    for name, fit in contenders(options).items():
         for seed in range(options.seeds):
             start = time.process_time()
-            said.setdefault(name, []).append(out_of_fold(avatars, fit, seed))
-            spent.setdefault(name, []).append(time.process_time() - start)
+            probability, present, use = out_of_fold(avatars, fit, seed)
+            said.setdefault(name, []).append((probability, present))
+            spent.setdefault(name, []).append(time.process_time() - start - use)
+            used.setdefault(name, []).append(use)
     table(avatars, said)
     by_severity(avatars, said)
     if options.pictures:
         pictures(avatars, *said["cnn-lstm"][0], options.work, options.pictures)
     print()
     for name, seconds in spent.items():
-        print(f"{name}: {np.mean(seconds) / FOLDS:.0f} CPU s a training with use")
+        use = 1000 * float(np.mean(used[name])) / len(avatars)
+        print(f"{name}: {np.mean(seconds) / FOLDS:.0f} CPU s a training, {use:.2f} CPU ms a rep in use")
 
 
 def arguments() -> argparse.Namespace:
@@ -57,34 +66,50 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pictures", type=Path, help="a PNG of what the CNN-LSTM gets most wrong")
     parser.add_argument("--kinds", nargs="+", default=["cnn-lstm", "cnn", "lstm", "transformer"])
+    parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
+    parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
     return parser.parse_args()
 
 
-def load(sets: int, front: int, folder: Path) -> Corpus:
-    mixed = of_avatars(sets, 1000, folder / "mixed")
-    return join(mixed, of_avatars(front, 2000, folder / "front", {"front": 1.0})) if front else mixed
+def load(sets: int, front: int, folder: Path, streams: Sequence[str] = ("pose",)) -> Corpus:
+    mixed = of_avatars(sets, 1000, folder / "mixed", streams=streams)
+    if not front:
+        return mixed
+    return join(mixed, of_avatars(front, 2000, folder / "front", {"front": 1.0}, streams))
 
 
-def contenders(kinds: list[str]) -> dict[str, Fit]:
-    made: dict[str, Fit] = {"forest": forest, "boosting": boosting}
-    for kind in kinds:
-        made[kind] = network(SETTINGS.model.model_copy(update={"kind": kind}), SETTINGS.train)
+def contenders(options: argparse.Namespace) -> dict[str, Fit]:
+    made: dict[str, Fit] = {name: trees(name, SETTINGS.train) for name in ("forest", "boosting")}
+    settings = SETTINGS.train.model_copy(update={"epochs": options.epochs})
+    for streams in options.streams:
+        for kind in options.kinds if streams == "pose" else options.kinds[:1]:
+            changed = {"kind": kind, "streams": tuple(streams.split("+"))}
+            name = kind if streams == "pose" else streams
+            made[name] = network(SETTINGS.model.model_copy(update=changed), settings)
     return made
 
 
-def out_of_fold(avatars: Corpus, fit: Fit, seed: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return probability and whether an error is said to be present, (N, errors), for bodies held out."""
+def out_of_fold(avatars: Corpus, fit: Fit, seed: int) -> tuple[Floats, npt.NDArray[np.bool_], float]:
+    """Return probability and whether an error is said to be present, (N, errors), for bodies held out.
+
+    Third the CPU seconds that use took.
+    """
     probability = np.full(avatars.y.shape, np.nan)
     present = np.zeros(avatars.y.shape, dtype=bool)
+    use = 0.0
     for _, test in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(avatars.x, groups=avatars.groups):
         mine = np.ones(len(avatars), dtype=bool)
         mine[test] = False
         rest = avatars.take(mine)
         val = apart(rest.groups, 0.2, seed)
         judge = fit(rest.take(~val).dataset(), rest.take(val).dataset(), seed)
-        probability[test] = judge.of(avatars.x[test])
+        start = time.process_time()
+        probability[test] = judge.of(
+            avatars.x[test], None if avatars.pixels is None else avatars.pixels[test]
+        )
+        use += time.process_time() - start
         present[test] = probability[test] >= judge.thresholds
-    return probability, present
+    return probability, present, use
 
 
 def table(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[np.bool_]]]]) -> None:

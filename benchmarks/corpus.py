@@ -1,7 +1,7 @@
 """Reps of avatars and of real clips as the network sees them, with what is known of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from collection import SETTINGS, Clip
 from pushup_data import landmarks, tables
 from pushup_data.avatar import sets
 from pushup_data.avatar.sets import Recipe
-from pushup_data.model import data
+from pushup_data.model import crops, data
 from pushup_data.model.data import Dataset
 from pushup_data.stages import reps as stage
 
@@ -37,6 +37,7 @@ class Corpus:
     rules: Floats  # (N, errors) probability, NaN where they cannot tell
     severity: Floats  # (N, errors), NaN for people
     right: npt.NDArray[np.bool_]  # (N,) nothing is wrong, seen or not
+    pixels: crops.Pixels | None = None  # for the rgb stream, where asked for
 
     def __len__(self) -> int:
         return len(self.rep_ids)
@@ -53,10 +54,11 @@ class Corpus:
             self.rules[at],
             self.severity[at],
             self.right[at],
+            None if self.pixels is None else self.pixels[at],
         )
 
     def dataset(self, y: data.Floats | None = None) -> Dataset:
-        return Dataset(self.rep_ids, self.groups, self.x, self.y if y is None else y)
+        return Dataset(self.rep_ids, self.groups, self.x, self.y if y is None else y, self.pixels)
 
     @property
     def shown(self) -> npt.NDArray[np.bool_]:
@@ -76,10 +78,17 @@ def join(*parts: Corpus) -> Corpus:
             np.concatenate([getattr(p, name) for p in parts])
             for name in ("x", "y", "rules", "severity", "right")
         ),
+        pixels=None if any(p.pixels is None for p in parts) else np.concatenate([p.pixels for p in parts]),  # type: ignore[misc]
     )
 
 
-def of_avatars(count: int, seed: int, folder: Path, views: Mapping[str, float] | None = None) -> Corpus:
+def of_avatars(
+    count: int,
+    seed: int,
+    folder: Path,
+    views: Mapping[str, float] | None = None,
+    streams: Sequence[str] = ("pose",),
+) -> Corpus:
     """Render and track `count` sets in `folder` where they are missing; return the reps that are found.
 
     The labels are the truth, unknown where the camera cannot show an error. Sets with a flawed picture are
@@ -88,7 +97,16 @@ def of_avatars(count: int, seed: int, folder: Path, views: Mapping[str, float] |
     recipes = [Recipe(seed=seed, number=i, reps=(3, 6), views=views) for i in range(count)]
     truth = sets.render(recipes, folder)
     rendered = truth.filter(pl.col("file").is_in([r.name for r in recipes]))
-    return join(*(labelled_avatar(row, table) for row, table in tracked(rendered, folder) if not row["flaw"]))
+    films = {row["file"]: (row, table) for row, table in tracked(rendered, folder) if not row["flaw"]}
+    found = join(*(labelled_avatar(row, table) for row, table in films.values()))
+    pixels = crops.crops(
+        streams,
+        found.reps,
+        truth.select(pl.col("file").alias("video_id"), "width", "height"),
+        lambda file: landmarks.from_table(films[file][1]),
+        lambda file: folder / file,
+    )
+    return replace(found, pixels=pixels)
 
 
 def labelled_avatar(row: dict[str, Any], table: pl.DataFrame) -> Corpus:

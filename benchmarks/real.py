@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from bodies import load as load_avatars
 from collection import SETTINGS, Clip, load, parser
-from contenders import Fit, Judge, apart, forest, network
+from contenders import Fit, Judge, apart, network, trees
 from corpus import ERRORS, Corpus, join, of_clips
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold
@@ -36,7 +36,10 @@ Bools = npt.NDArray[np.bool_]
 Said = list[tuple[Floats, Floats]]  # per seed: a clip's probability, and whether it is said (clips, columns)
 
 SOURCES = ("avatars", "real", "both")
-FITS: dict[str, Fit] = {"forest": forest, "CNN-LSTM": network(SETTINGS.model, SETTINGS.train)}
+FITS: dict[str, Fit] = {
+    "forest": trees("forest", SETTINGS.train),
+    "CNN-LSTM": network(SETTINGS.model, SETTINGS.train),
+}
 FOLDS, DRAWS = 5, 2000
 # Faults that make a push-up wrong in the sources' eyes.
 _WRONG = [ERRORS.index(e) for e in ("hips_sagging", "hips_piked", "shallow_depth", "incomplete_lockout")]

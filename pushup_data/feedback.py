@@ -9,7 +9,7 @@ import polars as pl
 
 from pushup_data import landmarks, params, pose, predictions, tables, taxonomy, video
 from pushup_data.errors import BadInputError
-from pushup_data.model import data, predictor
+from pushup_data.model import crops, data, predictor
 from pushup_data.stages import reps as stage
 from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import TEMPLATE, Workspace
@@ -64,20 +64,20 @@ def judge(path: Path, workspace: Workspace) -> Feedback:
         normalised = Path(folder) / "video.mp4"
         made = video.normalise(path, normalised, settings.ingest)
         tracked = pose.track(normalised, workspace.pose_model(settings.pose.model), settings.pose)
-    row = {"video_id": "feedback", "subject": "", **made.row()}
-    rep_rows, opinions, _ = stage.of_video(
-        row,
-        tracked.frame,
-        boundaries=[],
-        registry=tables.REP_REGISTRY.empty(),
-        video_flags=[],
-        known=known,
-        params=settings,
-    )
-    reps = tables.REPS.frame(rep_rows).sort("number")
-    table, speaker = _predicted(
-        workspace, reps, row, tracked.frame, tables.RULES.frame(opinions), known=known
-    )
+        row = {"video_id": "feedback", "subject": "", **made.row()}
+        rep_rows, opinions, _ = stage.of_video(
+            row,
+            tracked.frame,
+            boundaries=[],
+            registry=tables.REP_REGISTRY.empty(),
+            video_flags=[],
+            known=known,
+            params=settings,
+        )
+        reps = tables.REPS.frame(rep_rows).sort("number")
+        table, speaker = _predicted(
+            workspace, reps, row, tracked.frame, tables.RULES.frame(opinions), known=known, film=normalised
+        )
     spoken = [_spoken(rep, table.filter(rep_id=rep["rep_id"]), known) for rep in reps.rows(named=True)]
     flags = dict.fromkeys(flag for rep in rep_rows for flag in rep["flags"])
     views = reps["view"].mode().sort().to_list() or ["unknown"]
@@ -135,6 +135,7 @@ def _predicted(
     rules: pl.DataFrame,
     *,
     known: Taxonomy,
+    film: Path,
 ) -> tuple[pl.DataFrame, str]:
     """Return predictions by the workspace's verdict, by the released model, or by the rules."""
     speaker, folder = _speaker(workspace)
@@ -150,7 +151,10 @@ def _predicted(
             errors=model.errors,
             steps=model.steps,
         )
-        opinions, _ = model.judge(x, reps, known)
+        pixels = crops.crops(
+            model.streams, reps, videos, lambda _: landmarks.from_table(frame), lambda _: film
+        )
+        opinions, _ = model.judge(x, reps, known, pixels)
     thresholds = model.thresholds if model else {}
     speaker = speaker if model else "rules"
     table = predictions.combine(reps, rules, known, model=opinions, thresholds=thresholds, speaker=speaker)

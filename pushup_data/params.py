@@ -100,7 +100,7 @@ class Model(_Section):
     """The network."""
 
     kind: Literal["cnn-lstm", "cnn", "lstm", "transformer"] = "cnn-lstm"
-    streams: tuple[Literal["pose", "rgb"], ...] = ("pose",)
+    streams: tuple[Literal["pose", "rgb"], ...] = Field(default=("pose",), min_length=1)
     width: int = Field(default=32, ge=4, multiple_of=4)
     steps: int = Field(default=64, ge=16)
 

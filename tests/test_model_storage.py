@@ -157,3 +157,22 @@ def test_a_view_that_cannot_show_an_error_gets_no_probability(tmp_path, card, ne
     turned, _ = model.judge(some(4), seen_from(*["oblique"] * 4), fewer)
     wide, _ = model.judge(some(4), seen_from(*["oblique"] * 4), default_taxonomy)
     np.testing.assert_array_equal(turned, wide[:, [5, 4]])
+
+
+@pytest.mark.parametrize(("streams", "features"), [(("rgb",), 2), (("pose", "rgb"), 5)])
+def test_a_model_that_reads_pixels_is_loaded_as_one(tmp_path, card, streams, features):
+    card = card.model_copy(update={"model": card.model.model_copy(update={"streams": streams})})
+    torch.manual_seed(0)
+    network = Network(len(card.channels), len(card.heads), card.model).eval()
+    torch.nn.init.normal_(network.heads.weight)
+    storage.save(tmp_path, card, network)
+    model = predictor.load(tmp_path)
+    assert model.streams == streams
+    x = some(3)
+    x[1] = np.nan
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 16, 16, 3), dtype=np.uint8)
+    probabilities, embeddings = model.predict(x, pixels)
+    assert embeddings.shape == (3, features * card.model.width)
+    assert np.isnan(probabilities[1]).all()
+    assert np.isfinite(probabilities[[0, 2], :6]).all()
+    assert np.abs(model.predict(x, 255 - pixels)[0] - probabilities)[[0, 2], :6].max() > 1e-3

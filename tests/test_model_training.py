@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from pushup_data.model import data, training
-from pushup_data.model.augmentation import augment
+from pushup_data.model.augmentation import augment, augment_pixels
 from pushup_data.model.data import COORDINATES, KINEMATIC, KINEMATICS, POINTS, Dataset
 from pushup_data.model.network import Network, masked_loss
 from pushup_data.params import Model, Train
@@ -212,3 +212,87 @@ def test_from_the_front_either_arm_may_be_the_near_one():
     signs = augment(many, 0, torch.Generator().manual_seed(0))[..., tilt].nanmean(dim=1).sign()
     assert (signs == 1).any()
     assert (signs == -1).any()
+
+
+RGB = {"streams": ("rgb",)}
+
+
+def lit(dataset, seed):
+    """The same reps with noisy pictures; in every second one, by chance, something bright lies somewhere."""
+    rng = np.random.default_rng(seed)
+    n = len(dataset)
+    pixels = rng.integers(0, 120, (n, 4, 16, 16, 3), dtype=np.uint8)
+    there = rng.random(n) < 0.5
+    for i in np.flatnonzero(there):
+        left, top = rng.integers(2, 9, 2)
+        pixels[i, :, top : top + 5, left : left + 5] = 250
+    y = np.stack([there, ~there, np.full(n, np.nan)], axis=1).astype(np.float32)
+    return Dataset(dataset.rep_ids, dataset.subjects, dataset.x, y, pixels)
+
+
+@pytest.fixture(scope="module")
+def lit_people(people):
+    return [lit(side, seed) for seed, side in enumerate(people)]
+
+
+@pytest.mark.parametrize(("streams", "told"), [(("rgb",), True), (("pose", "rgb"), True), (("pose",), False)])
+def test_what_only_pixels_show_is_learnt_from_pixels(lit_people, streams, told):
+    train, val, new = lit_people
+    model = MODEL.model_copy(update={"streams": streams})
+    found = training.fit(train, val, model, SETTINGS, seed=0)
+    pixels = torch.from_numpy(new.pixels) if "rgb" in streams else None
+    with torch.no_grad():
+        logits = training.logits(found.network, torch.from_numpy(new.x), pixels)[:, 0].numpy()
+    assert (average_precision_score(new.y[:, 0] == 1, logits) > 0.9) == told
+
+
+def test_pixels_are_learnt_from_alike_with_the_same_seed(lit_people):
+    train, val, _ = lit_people
+    model, short = MODEL.model_copy(update=RGB), SETTINGS.model_copy(update={"epochs": 2})
+    one, again = (training.fit(train, val, model, short, seed=0).network.state_dict() for _ in range(2))
+    for name, tensor in one.items():
+        assert tensor.numpy().tobytes() == again[name].numpy().tobytes(), name
+
+
+def test_rgb_alone_hears_neither_landmarks_nor_rules():
+    torch.manual_seed(0)
+    network = Network(len(CHANNELS), 3, MODEL.model_copy(update=RGB)).eval()
+    torch.nn.init.normal_(network.heads.weight)
+    pixels = torch.randint(0, 256, (2, 4, 16, 16, 3), dtype=torch.uint8)
+    one, other = (network(torch.randn(2, 32, len(CHANNELS)), pixels) for _ in range(2))
+    assert torch.equal(one, other)
+    assert not torch.equal(one, network(torch.randn(2, 32, len(CHANNELS)), 255 - pixels))
+    assert not {"trust", "reader.lstm.weight_ih_l0"} & set(network.state_dict())
+    with pytest.raises(ValueError, match="no crops"):
+        network(torch.randn(2, 32, len(CHANNELS)))
+
+
+def test_pixels_go_along_with_their_reps(lit_people):
+    train = lit_people[0]
+    some = train.take(np.arange(len(train)) % 3 == 0)
+    np.testing.assert_array_equal(some.pixels, train.pixels[::3])
+    other = Dataset(train.rep_ids, train.subjects, train.x, train.y, 255 - train.pixels)
+    blind = Dataset(train.rep_ids, train.subjects, train.x, train.y)
+    assert len({d.fingerprint() for d in (train, other, blind)}) == 3
+
+
+def test_a_reps_pictures_are_changed_alike_and_seeded():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (20, 1, 6, 6, 3)).repeat(4, axis=2).repeat(4, axis=3)
+    pixels = torch.from_numpy(picture.astype(np.uint8)).expand(-1, 3, -1, -1, -1)
+    changed = augment_pixels(pixels, torch.Generator().manual_seed(0))
+    assert changed.shape == pixels.shape
+    assert changed.dtype == torch.uint8
+    assert torch.equal(changed[:, 0], changed[:, 2])
+    gap = (changed.float() - pixels.float()).abs().mean(dim=(1, 2, 3, 4))
+    assert (gap > 5).all()
+    assert torch.equal(changed, augment_pixels(pixels, torch.Generator().manual_seed(0)))
+    assert not torch.equal(changed, augment_pixels(pixels, torch.Generator().manual_seed(1)))
+
+
+def test_pixels_are_mirrored_now_and_then():
+    pixels = torch.full((40, 1, 24, 24, 3), 60, dtype=torch.uint8)
+    pixels[:, :, :, 16:] = 200
+    changed = augment_pixels(pixels, torch.Generator().manual_seed(0)).float().mean(dim=(1, 4))
+    right = changed[:, 6:18, 14:].mean(dim=(1, 2)) > changed[:, 6:18, :10].mean(dim=(1, 2))
+    assert 0.25 < right.float().mean() < 0.75

@@ -17,6 +17,8 @@ def test_shipped_settings_are_valid(default_params):
         ("lr: 0.003", "", "train.lr: Field required"),
         ("model: full", "model: huge", "pose.model"),
         ("seed: 0", "seed: [", "params.yaml"),
+        ("streams: [pose]", "streams: []", "model.streams"),
+        ("streams: [pose]", "streams: [pose, sound]", "model.streams"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path, old, new, said):

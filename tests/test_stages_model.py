@@ -15,7 +15,7 @@ from pushup_data.labelstudio import backend, push
 from pushup_data.model import predictor
 from pushup_data.stages import evaluate, labels, predict, select, split, train
 from pushup_data.workspace import Workspace
-from tests.figures import HEIGHT, WIDTH, pose_table, push_up
+from tests.figures import HEIGHT, WIDTH, film, pose_table, push_up
 from tests.test_ledger import entry
 
 NAMES = ("split", "labels", "train", "evaluate", "predict", "select")
@@ -267,6 +267,23 @@ def test_every_table_fits_the_others(rounds):
     vectors = tables.read(tables.EMBEDDINGS, workspace.embeddings)
     assert set(vectors["embedding"].list.len()) == {48}
     assert set(vectors["rep_id"]) == set(truth)
+
+
+def test_a_model_may_read_pixels_where_the_videos_are_there(rounds, tmp_path):
+    workspace, truth, _ = rounds
+    settings = {"model": {"streams": ["pose", "rgb"]}, "train": {"epochs": 2}}
+    with pytest.raises(MissingInputError, match=r"\.mp4 is not there, and a model of the rgb stream"):
+        run(workspace, (train,), **settings)
+    pose, _ = push_up(["hips_sagging"], reps=REPS_EACH, fps=15, bottom=90.0)
+    film(tmp_path / "any.mp4", pose, 15, 160, 90)  # all are equally long; what they show does not matter here
+    for video_id in {rep_id.split("-")[0] for rep_id in truth}:
+        workspace.video(video_id).parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "any.mp4", workspace.video(video_id))
+    run(workspace, (train, evaluate, predict), **settings)
+    assert read(workspace, "models/candidate/model.json")["model"]["streams"] == ["pose", "rgb"]
+    vectors = tables.read(tables.EMBEDDINGS, workspace.embeddings)
+    assert set(vectors["embedding"].list.len()) == {80}
+    assert tables.read(tables.PREDICTIONS, workspace.predictions)["model_probability"].count() > 0
 
 
 def test_running_again_changes_no_byte(rounds):

@@ -35,8 +35,9 @@ def tune(trials: int, minutes: float) -> None:
     settings = params.load(workspace.params)
     known = taxonomy.load(workspace.taxonomy)
     labels = tables.read(tables.LABELS, workspace.labels)
-    steps = settings.model.steps
-    train, val = (labelled.dataset(workspace, known, labels, side, steps) for side in ("train", "val"))
+    train, val = (
+        labelled.dataset(workspace, known, labels, side, settings.model) for side in ("train", "val")
+    )
     reason = tuning.obstacle(train, val, settings.train)
     if reason:
         raise BadInputError(f"nothing can be tuned: {reason}; annotate more, run `dvc repro` and try again")

@@ -1,13 +1,16 @@
 """Augmentation: what another camera, person, tempo or detection could have given for the same movement.
 
 A flip of the picture needs none: data.sequence() gives the same array for a mirrored video, left and right
-swapped. What a flip leaves open is drawn: which arm counts as the near one when seen from the front.
+swapped. What a flip leaves open is drawn: which arm counts as the near one when seen from the front. Pixels
+are mirrored all the same: then it does not matter to which side the head points. The labels stay: every error
+is either of the whole body or, like asymmetric, does not say which side.
 """
 
 import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pushup_data.model.data import COORDINATES, FRONT, KINEMATIC, KINEMATICS, POINTS
 
@@ -20,6 +23,8 @@ _BIAS = 0.02  # and per point for the whole rep: people's joints lie elsewhere
 _DROPPED = 0.1  # share of points, and of kinematic channels, that are lost
 _MEASURE_NOISE = 0.15  # of a kinematic channel, in its unit, for the whole rep
 _RULES_DROPPED = 0.15  # share of the rules' opinions that are withheld
+_TURN, _ZOOM, _MOVE = 10.0, 0.15, 0.1  # of pixels: degrees; share; share of half a picture's side
+_LIGHT, _CONTRAST, _TINT = 0.2, 0.3, 0.1  # brightness and each colour's in shares of white, contrast's factor
 _TILT = [*KINEMATICS].index("tilt")
 _SWAPPED = [
     POINTS.index({"near": "far", "far": "near"}.get(side, side) + (f"_{part}" if part else ""))
@@ -67,6 +72,35 @@ def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
     kinematic = torch.where(unknown, torch.nan, kinematic)
     heard = torch.rand((n, 1, errors), generator=generator) >= _RULES_DROPPED
     return torch.cat([place.flatten(2), visibility, detected, kinematic, seen, rules * heard], dim=-1)
+
+
+def augment_pixels(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Return uint8 (N, T, H, W, 3) as another camera in other light could have given it.
+
+    Turned, moved, zoomed, mirrored, and changed in brightness, contrast and colour: each rep its own way, all
+    its pictures alike. What comes into the picture is black.
+    """
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator) * 2 - 1
+
+    n, frames, height, width, _ = pixels.shape
+    angle, zoom, mirror = uniform(n) * math.radians(_TURN), 1 + _ZOOM * uniform(n), uniform(n).sign()
+    move, light = _MOVE * uniform(n, 2), _LIGHT * uniform(n, 1) + _TINT * uniform(n, 3)
+    contrast = 1 + _CONTRAST * uniform(n, 1, 1, 1, 1)
+    rows = [
+        torch.stack([angle.cos() * mirror, -angle.sin(), move[:, 0]], dim=1),
+        torch.stack([angle.sin() * mirror, angle.cos(), move[:, 1]], dim=1),
+    ]
+    place = torch.stack(rows, dim=1) * zoom[:, None, None]
+    # A rep's pictures stand in for channels: so all of them are moved alike.
+    stacked = pixels.permute(0, 1, 4, 2, 3).reshape(n, -1, height, width).float() / 255
+    grid = functional.affine_grid(place, list(stacked.shape), align_corners=False)
+    moved = functional.grid_sample(stacked, grid, align_corners=False)
+    colours = moved.reshape(n, frames, 3, height, width).permute(0, 1, 3, 4, 2)
+    grey = colours.mean(dim=(1, 2, 3, 4), keepdim=True)
+    colours = (colours - grey) * contrast + grey + light[:, None, None, None]
+    return (colours.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def _warped(x: Tensor, bend: Tensor, shift: Tensor) -> Tensor:

@@ -69,6 +69,7 @@ class Dataset:
     subjects: list[str]
     x: Floats  # (N, steps, channels); all NaN where nobody is seen
     y: Floats  # (N, errors): 1 present, 0 absent, NaN unknown
+    pixels: npt.NDArray[np.uint8] | None = None  # crops.crops(); None without the rgb stream
 
     def __len__(self) -> int:
         return len(self.rep_ids)
@@ -76,7 +77,13 @@ class Dataset:
     def take(self, keep: Sequence[bool] | Bools) -> "Dataset":
         """Return the reps where `keep` (N,) is true."""
         at = np.flatnonzero(np.asarray(keep, dtype=bool))
-        return Dataset([self.rep_ids[i] for i in at], [self.subjects[i] for i in at], self.x[at], self.y[at])
+        return Dataset(
+            [self.rep_ids[i] for i in at],
+            [self.subjects[i] for i in at],
+            self.x[at],
+            self.y[at],
+            None if self.pixels is None else self.pixels[at],
+        )
 
     def fingerprint(self) -> str:
         """Return a digest of all of it: the same data give the same, in whatever order."""
@@ -85,6 +92,8 @@ class Dataset:
             digest.update(f"{self.rep_ids[i]} {self.subjects[i]} ".encode())
             digest.update(np.ascontiguousarray(self.x[i], dtype="<f4").tobytes())
             digest.update(np.ascontiguousarray(self.y[i], dtype="<f4").tobytes())
+            if self.pixels is not None:
+                digest.update(np.ascontiguousarray(self.pixels[i]).tobytes())
         return digest.hexdigest()
 
 
@@ -97,6 +106,12 @@ class Seen:
     near_side: str
     view: str
     support: str
+
+
+def window(rep: Seen, frames: int) -> tuple[int, int]:
+    """Return [start, end) of a rep with _AROUND of its length before and after it, in a video of `frames`."""
+    around = round(_AROUND * (rep.end - rep.start))
+    return max(rep.start - around, 0), min(rep.end + around, frames)
 
 
 def sequence(
@@ -119,8 +134,7 @@ def sequence(
     points are named by nearness to the camera instead of left and right. Frames without a detection are
     interpolated; all is NaN where no frame has one.
     """
-    around = round(_AROUND * (rep.end - rep.start))
-    start, end = max(rep.start - around, 0), min(rep.end + around, len(pose))
+    start, end = window(rep, len(pose))
     pose = pose.cut(start, end)
     points = _named(pose.pixels(*size), rep.near_side)  # (T, points, 2)
     visibility = _named(pose.visibility[..., None], rep.near_side)[..., 0]

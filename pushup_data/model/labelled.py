@@ -6,8 +6,10 @@ import numpy as np
 import polars as pl
 
 from pushup_data import landmarks, splits, tables
-from pushup_data.model import data
+from pushup_data.model import crops, data
+from pushup_data.model.crops import Pixels
 from pushup_data.model.data import Dataset, Floats
+from pushup_data.params import Model
 from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import Workspace
 
@@ -39,11 +41,29 @@ def sequences(
     )
 
 
-def dataset(workspace: Workspace, known: Taxonomy, labels: pl.DataFrame, split: str, steps: int) -> Dataset:
+def pixels(workspace: Workspace, chosen: pl.DataFrame, streams: Sequence[str], label: str) -> Pixels | None:
+    """Return the crops of rows of tables.REPS; None where rgb is not among the streams."""
+    return crops.crops(
+        streams,
+        chosen,
+        tables.read(tables.VIDEOS, workspace.videos),
+        lambda video: landmarks.read(workspace.pose(video)),
+        workspace.video,
+        label=f"{label} pixels",
+    )
+
+
+def dataset(workspace: Workspace, known: Taxonomy, labels: pl.DataFrame, split: str, model: Model) -> Dataset:
     """Return one split's reps with at least one known label that the landmarks can show."""
     here = reps(workspace, split)
     y = data.told(data.targets(labels, here["rep_id"].to_list(), known.ids), here, known.ids)
     wanted = np.asarray(np.isfinite(y).any(axis=1))
     here = here.filter(pl.Series(wanted, dtype=pl.Boolean))
-    x = sequences(workspace, here, known.ids, steps, split)
-    return Dataset(here["rep_id"].to_list(), here["subject"].to_list(), x, y[wanted])
+    x = sequences(workspace, here, known.ids, model.steps, split)
+    return Dataset(
+        here["rep_id"].to_list(),
+        here["subject"].to_list(),
+        x,
+        y[wanted],
+        pixels(workspace, here, model.streams, split),
+    )

@@ -1,4 +1,4 @@
-"""The network: convolutions over time, an LSTM, one head per error, with the rules as a prior."""
+"""The network: convolutions over time, an LSTM, a head per error, the rules as a prior; a CNN on pixels."""
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,10 @@ class Network(nn.Module):
 
     `settings.kind` leaves out the LSTM (cnn) or the convolutions (lstm), or puts a transformer's encoder in
     the LSTM's place (transformer).
+
+    `settings.streams` says what is read. All of the above is the pose stream; rgb is a small CNN on
+    each crop of the rep and an LSTM, whose features stand beside the others. With rgb alone there are no
+    landmarks, measures and rules: it says what pixels tell.
     """
 
     mean: Tensor
@@ -35,19 +39,33 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("spread", torch.ones(channels))
         self.inside = inside = channels - errors  # all but what the rules say
-        self.convolutions = _convolutions(inside, width) if settings.kind != "lstm" else nn.Identity()
-        self.reader = _reader(settings.kind, inside if settings.kind == "lstm" else width, width)
-        kinematics = KINEMATIC.stop - KINEMATIC.start
-        self.measures = nn.Sequential(nn.Linear(kinematics * len(_QUANTILES), width), nn.ReLU())
+        self.pose, rgb = "pose" in settings.streams, "rgb" in settings.streams
+        if self.pose:
+            self.convolutions = _convolutions(inside, width) if settings.kind != "lstm" else nn.Identity()
+            self.reader = _reader(settings.kind, inside if settings.kind == "lstm" else width, width)
+            kinematics = KINEMATIC.stop - KINEMATIC.start
+            self.measures = nn.Sequential(nn.Linear(kinematics * len(_QUANTILES), width), nn.ReLU())
+            self.trust = nn.Parameter(torch.ones(errors))
+        self.film = _Film(width) if rgb else None
         self.dropout = nn.Dropout(0.3)
-        self.heads = nn.Linear(3 * width, errors)  # a row of weights per error
+        self.heads = nn.Linear((3 * self.pose + 2 * rgb) * width, errors)  # a row of weights per error
         # Before it has learnt anything, the network says what the rules say.
         nn.init.zeros_(self.heads.weight)
         nn.init.zeros_(self.heads.bias)
-        self.trust = nn.Parameter(torch.ones(errors))
 
-    def embed(self, x: Tensor) -> Tensor:
-        """Return (N, 3 * width) from (N, steps, channels)."""
+    def embed(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
+        """Return (N, features) from (N, steps, channels) and, for the rgb stream, crops (N, T, H, W, 3).
+
+        Features are 3 * width of pose and 2 * width of rgb. Raises ValueError for rgb without crops.
+        """
+        parts = [self._movement(x)] if self.pose else []
+        if self.film is not None:
+            if pixels is None:
+                raise ValueError("this network reads the rgb stream, and there are no crops")
+            parts.append(self.film(pixels))
+        return torch.cat(parts, dim=1)
+
+    def _movement(self, x: Tensor) -> Tensor:
         # Unknown channels (NaN) are taken for average ones.
         standard = torch.nan_to_num(((x - self.mean) / self.spread)[..., : self.inside])
         movements = self.convolutions(standard.transpose(1, 2)).transpose(1, 2)
@@ -60,12 +78,42 @@ class Network(nn.Module):
     def judge(self, embedded: Tensor, x: Tensor) -> Tensor:
         """Return logits (N, errors) from embed(x) and x, of which the rules' channels are read."""
         own = self.heads(self.dropout(embedded))
+        if not self.pose:
+            return torch.as_tensor(own)
         own = own * (torch.rand(len(x), 1) < _HEARD) if self.training else own * _HEARD
         return torch.as_tensor(own + self.trust * x[:, 0, self.inside :])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits (N, errors) from (N, steps, channels)."""
-        return self.judge(self.embed(x), x)
+    def forward(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
+        """Return logits (N, errors) from (N, steps, channels) and crops (N, T, H, W, 3)."""
+        return self.judge(self.embed(x, pixels), x)
+
+
+class _Film(nn.Module):
+    """The rgb stream: a small CNN per picture, then an LSTM over the pictures."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        # Three colours, and where each pixel lies: the mean over a picture would forget it.
+        layers = [(5, width // 4, 5), (width // 4, width // 2, 3), (width // 2, width, 3)]
+        self.convolutions = nn.Sequential(
+            *(
+                layer
+                for inside, outside, size in layers
+                for layer in (nn.Conv2d(inside, outside, size, stride=2, padding=size // 2), nn.ReLU())
+            )
+        )
+        self.lstm = _Lstm(width, width)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return (N, 2 * width) from uint8 (N, T, H, W, 3)."""
+        n, frames, height, width, _ = pixels.shape
+        pictures = pixels.flatten(0, 1).permute(0, 3, 1, 2).float() / 127.5 - 1
+        down, across = torch.meshgrid(
+            torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij"
+        )
+        places = torch.stack([across, down]).expand(len(pictures), -1, -1, -1)
+        found = self.convolutions(torch.cat([pictures, places], dim=1)).mean(dim=(2, 3))
+        return torch.as_tensor(self.lstm(found.reshape(n, frames, -1)).mean(dim=1))
 
 
 class _Lstm(nn.Module):

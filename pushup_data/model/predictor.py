@@ -9,6 +9,7 @@ import torch
 
 from pushup_data import quality
 from pushup_data.model import calibration, storage
+from pushup_data.model.crops import Pixels
 from pushup_data.model.data import Bools, Floats, seen
 from pushup_data.model.network import Network
 from pushup_data.taxonomy import Taxonomy
@@ -38,28 +39,39 @@ class Model:
         """Length in time that sequences must have (data.sequence's `steps`)."""
         return self.card.model.steps
 
-    def predict(self, sequences: Floats) -> tuple[Floats, Floats]:
-        """Return calibrated probabilities (N, errors) and embeddings (N, width) for (N, steps, channels).
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """What it reads (crops.crops's `streams`)."""
+        return self.card.model.streams
+
+    def predict(self, sequences: Floats, pixels: Pixels | None = None) -> tuple[Floats, Floats]:
+        """Return calibrated probabilities (N, errors) and embeddings (N, features) for (N, steps, channels).
+
+        `pixels` are the same reps' crops.crops(), which a model with the rgb stream needs.
 
         NaN where the model cannot tell: an error it has not learnt, a rep in which nobody is seen.
         """
-        said, embeddings = logits(self.network, sequences)
+        said, embeddings = logits(self.network, sequences, pixels)
         for h, head in enumerate(self.card.heads):
             said[:, h] = np.nan if head.threshold is None else head.calibration(said[:, h])
         return said, embeddings
 
-    def judge(self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> tuple[Floats, Floats]:
+    def judge(
+        self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy, pixels: Pixels | None = None
+    ) -> tuple[Floats, Floats]:
         """Return predict() with the taxonomy's errors as columns.
 
         `reps` is tables.REPS in the sequences' order. NaN where a rep's view cannot show an error or a flag
         hides it, and throughout for an error that the model was not made for.
         """
-        found, embeddings = self.predict(sequences)
+        found, embeddings = self.predict(sequences, pixels)
         return self._told(found, reps, taxonomy), embeddings
 
-    def uncalibrated(self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> Floats:
+    def uncalibrated(
+        self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy, pixels: Pixels | None = None
+    ) -> Floats:
         """Return what judge() would give without calibration: the logits' sigmoid, (N, errors)."""
-        said, _ = logits(self.network, sequences)
+        said, _ = logits(self.network, sequences, pixels)
         said[:, [head.threshold is None for head in self.card.heads]] = np.nan
         return self._told(calibration.sigmoid(said).astype(np.float32), reps, taxonomy)
 
@@ -71,7 +83,7 @@ class Model:
         return np.where(shown(reps, taxonomy), probabilities, np.float32(np.nan))
 
 
-def logits(network: Network, sequences: Floats) -> tuple[Floats, Floats]:
+def logits(network: Network, sequences: Floats, pixels: Pixels | None = None) -> tuple[Floats, Floats]:
     """Return logits (N, errors) and embeddings (N, width) for (N, steps, channels); NaN: nobody is seen."""
     visible = seen(sequences)
     said = np.full((len(sequences), network.heads.out_features), np.nan, dtype=np.float32)
@@ -80,7 +92,7 @@ def logits(network: Network, sequences: Floats) -> tuple[Floats, Floats]:
         for at in np.array_split(np.flatnonzero(visible), -(-visible.sum() // _BATCH) or 1):
             if len(at):
                 x = torch.from_numpy(sequences[at])
-                embedded = network.embed(x)
+                embedded = network.embed(x, None if pixels is None else torch.from_numpy(pixels[at]))
                 embeddings[at] = embedded.numpy()
                 said[at] = network.judge(embedded, x).numpy()
     return said, embeddings

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from pushup_data.model import calibration
-from pushup_data.model.augmentation import augment
+from pushup_data.model.augmentation import augment, augment_pixels
 from pushup_data.model.calibration import Platt
 from pushup_data.model.data import Dataset, seen
 from pushup_data.model.network import Network, masked_loss
@@ -19,6 +20,7 @@ from pushup_data.params import Model, Train
 
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
 _WEIGHT_DECAY = 0.01
+_AT_ONCE = 128  # reps whose pixels are read at a time where nothing is learnt: each is 110 kB before the CNN
 _MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
 
 
@@ -74,7 +76,8 @@ def fit(
     """Train on `train`; stop early, calibrate and choose thresholds on `val`, whose subjects are others.
 
     Unknown labels take no part. Errors without both a present and an absent label in `train` are not learnt.
-    `watch` is told of every epoch; what it raises ends the training. `quiet` shows no progress bar.
+    `watch` is told of every epoch; what it raises ends the training. `quiet` shows no progress bar. With the
+    rgb stream both sides hold pixels.
     """
     both = set(train.subjects) & set(val.subjects)
     if both:
@@ -86,7 +89,11 @@ def fit(
     val_y = torch.from_numpy(np.where(learnt, val.y, np.nan))
     val_x = torch.from_numpy(val.x)
     watch_val = bool((~torch.isnan(val_y)).any())
-    watched_x, watched_y = (val_x, val_y) if watch_val else (x, y)
+    pixels, val_pixels = (
+        None if s.pixels is None or "rgb" not in model.streams else torch.from_numpy(s.pixels)
+        for s in (train, val)
+    )
+    watched_x, watched_y, watched_pixels = (val_x, val_y, val_pixels) if watch_val else (x, y, pixels)
     present, absent = (y == 1).sum(0), (y == 0).sum(0)
     # The root: in full, a rare error's few positives would speak for the whole loss.
     weight = (absent / present.clamp(min=1)).sqrt().clamp(1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT)
@@ -94,9 +101,7 @@ def fit(
 
     with _reproducible(seed) as generator:
         network = Network(x.shape[2], errors, model)
-        network.mean.copy_(torch.nan_to_num(x.nanmean(dim=(0, 1))))
-        spread = (x - network.mean).square().nanmean(dim=(0, 1)).sqrt()
-        network.spread.copy_(torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_SPREAD))
+        _standardise(network, x)
         optimizer = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=_WEIGHT_DECAY)
         batches = -(-len(x) // settings.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -110,7 +115,8 @@ def fit(
             order, total = torch.randperm(len(x), generator=generator), 0.0
             for batch in torch.split(order, settings.batch_size):
                 optimizer.zero_grad()
-                loss = masked_loss(network(augment(x[batch], errors, generator)), y[batch], weight)
+                film = None if pixels is None else augment_pixels(pixels[batch], generator)
+                loss = masked_loss(network(augment(x[batch], errors, generator), film), y[batch], weight)
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
                 optimizer.step()
@@ -118,7 +124,7 @@ def fit(
                 total += float(loss.detach()) * len(batch)
             network.eval()
             with torch.no_grad():
-                watched = float(masked_loss(network(watched_x), watched_y, weight))
+                watched = float(masked_loss(logits(network, watched_x, watched_pixels), watched_y, weight))
             bar.set_postfix(loss=f"{watched:.3f}")
             watch(
                 Epoch(epoch, total / len(x), watched if watch_val else None, float(schedule.get_last_lr()[0]))
@@ -132,7 +138,7 @@ def fit(
         network.load_state_dict(best_state)
         network.eval()
         with torch.no_grad():
-            scores = network(val_x).numpy().astype(np.float64) if len(val) else np.zeros((0, errors))
+            scores = logits(network, val_x, val_pixels).numpy().astype(np.float64)
     chosen = [calibrated(scores[:, e], val.y[:, e]) for e in range(errors)]
     return Fitted(
         network=network,
@@ -142,6 +148,23 @@ def fit(
         loss=best,
         watched="val" if watch_val else "train",
     )
+
+
+def _standardise(network: Network, x: Tensor) -> None:
+    """Tell the network the mean and spread of each channel of (N, steps, channels)."""
+    network.mean.copy_(torch.nan_to_num(x.nanmean(dim=(0, 1))))
+    spread = (x - network.mean).square().nanmean(dim=(0, 1)).sqrt()
+    network.spread.copy_(torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_SPREAD))
+
+
+def logits(network: Network, x: Tensor, pixels: Tensor | None) -> Tensor:
+    """Return the network's logits (N, errors), so many reps' pixels at a time as fit into memory."""
+    if not len(x):
+        return torch.zeros((0, network.heads.out_features))
+    if pixels is None:
+        return torch.as_tensor(network(x))
+    parts = zip(torch.split(x, _AT_ONCE), torch.split(pixels, _AT_ONCE), strict=True)
+    return torch.cat([network(*part) for part in parts])
 
 
 def calibrated(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32]) -> tuple[Platt, float]:

@@ -75,9 +75,10 @@ def _baselines(workspace: Workspace, known: Taxonomy, params: Params) -> dict[st
     names = params.evaluate.baselines
     if not names:
         return {}
-    labels, steps = tables.read(tables.LABELS, workspace.labels), params.model.steps
-    train, val = (labelled.dataset(workspace, known, labels, split, steps) for split in ("train", "val"))
-    return baselines.fit(names, train, val, params.model, params.train, seed=params.seed)
+    labels = tables.read(tables.LABELS, workspace.labels)
+    model = params.model.model_copy(update={"streams": ("pose",)})
+    train, val = (labelled.dataset(workspace, known, labels, split, model) for split in ("train", "val"))
+    return baselines.fit(names, train, val, model, params.train, seed=params.seed)
 
 
 def _judged(
@@ -108,10 +109,11 @@ def _judged(
         scores[name] = baseline.judge(seen(known.ids, steps), reps, known)
     for name, model in models.items():
         sequences = seen(model.errors, model.steps)
+        pixels = labelled.pixels(workspace, reps, model.streams, split)
         scores[name] = Scores(
-            model.judge(sequences, reps, known)[0].astype(np.float64),
+            model.judge(sequences, reps, known, pixels)[0].astype(np.float64),
             np.array([model.thresholds.get(error, np.nan) for error in known.ids]),
-            model.uncalibrated(sequences, reps, known).astype(np.float64),
+            model.uncalibrated(sequences, reps, known, pixels).astype(np.float64),
         )
     truth = data.targets(labels, here, known.ids).astype(np.float64)
     quality = ["flagged" if flags else "no flag" for flags in reps["flags"].to_list()]

@@ -8,7 +8,8 @@ import polars as pl
 
 from pushup_data import landmarks, predictions, tables, taxonomy
 from pushup_data.errors import MissingInputError
-from pushup_data.model import data, predictor, storage
+from pushup_data.landmarks import Pose
+from pushup_data.model import crops, data, predictor, storage
 from pushup_data.model.data import Floats
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
@@ -53,17 +54,22 @@ def judge(workspace: Workspace, reps: pl.DataFrame, known: Taxonomy) -> Opinions
         raise MissingInputError(
             f"metrics/verdict.json names the {speaker}, which is not there; run `dvc repro`"
         )
+
+    def pose(video: str) -> Pose:
+        return landmarks.read(workspace.pose(video))
+
     x = data.sequences(
         reps,
         videos,
         rules,
-        lambda v: landmarks.read(workspace.pose(v)),
+        pose,
         errors=model.errors if model else known.ids,
         steps=model.steps if model else _STEPS,
     )
     opinions = None
     if model:
-        opinions, embeddings = model.judge(x, reps, known)
+        pixels = crops.crops(model.streams, reps, videos, pose, workspace.video)
+        opinions, embeddings = model.judge(x, reps, known, pixels)
     else:
         embeddings = data.statistics(x)
     table = predictions.combine(

@@ -21,8 +21,9 @@ def run(workspace: Workspace, params: Params) -> None:
     known = taxonomy.load(workspace.taxonomy)
     labels = tables.read(tables.LABELS, workspace.labels)
     # Test is never asked for here.
-    steps = params.model.steps
-    sides = {split: labelled.dataset(workspace, known, labels, split, steps) for split in ("train", "val")}
+    sides = {
+        split: labelled.dataset(workspace, known, labels, split, params.model) for split in ("train", "val")
+    }
     train, val = sides["train"], sides["val"]
     reason = training.obstacle(train, params.train)
     with curves.record(workspace.learning_curves) as watch:
