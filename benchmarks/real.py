@@ -287,7 +287,7 @@ def correct_or_wrong(task: Task, seeds: int) -> None:
         for source in SOURCES:
             cells = []
             for grouped in (True, False):
-                if not grouped and (source == "avatars" or not task.folds):
+                if not grouped and (source != "real" or not task.folds):
                     cells.append("")
                     continue
                 each = [

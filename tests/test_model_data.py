@@ -58,7 +58,11 @@ def test_a_mirrored_picture_is_the_same_rep(rep):
     xy = pose.xy.copy()
     xy[..., 0] = 1 - xy[..., 0]
     flipped = Pose(
-        xy[:, MIRRORED], pose.z[:, MIRRORED], pose.visibility[:, MIRRORED], pose.world, pose.detected
+        xy[:, MIRRORED],
+        pose.z[:, MIRRORED],
+        pose.visibility[:, MIRRORED],
+        pose.world[:, MIRRORED] * np.array([-1, 1, 1], dtype=np.float32),
+        pose.detected,
     )
     np.testing.assert_allclose(sequence(flipped, start, end, near_side="right"), sequence(*rep), atol=1e-4)
 

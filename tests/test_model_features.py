@@ -42,7 +42,7 @@ def test_a_mirrored_picture_gives_the_same(rep):
         xy[:, MIRRORED],
         pose.z[:, MIRRORED],
         pose.visibility[:, MIRRORED],
-        pose.world[:, MIRRORED],
+        pose.world[:, MIRRORED] * np.array([-1, 1, 1], dtype=np.float32),
         pose.detected,
     )
     mine = told(flipped, start, end, near_side="right")
