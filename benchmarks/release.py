@@ -14,10 +14,9 @@ from avatar import TAXONOMY
 from bodies import load
 from collection import SETTINGS
 from contenders import apart
-from corpus import ERRORS, Corpus
+from corpus import Corpus
 
-from pushup_data.model import data, storage, training
-from pushup_data.model.card import limits
+from pushup_data.model import storage, training
 from pushup_data.workspace import CHECKOUT
 
 
@@ -36,36 +35,16 @@ def main() -> None:
     sides = {"train": avatars.take(~held), "val": avatars.take(held)}
     train, val = (side.dataset() for side in sides.values())
     fitted = training.fit(train, val, SETTINGS.model, SETTINGS.train, SETTINGS.seed)
-    heads = [
-        storage.Head(
-            error=error,
-            threshold=fitted.thresholds[e],
-            calibration=fitted.calibration[e],
-            present=int((train.y[:, e] == 1).sum()),
-            absent=int((train.y[:, e] == 0).sum()),
-            present_subjects=len({s for s, y in zip(train.subjects, train.y[:, e], strict=True) if y == 1}),
-        )
-        for e, error in enumerate(ERRORS)
-    ]
-    splits = {name: count(side) for name, side in sides.items()}
-    card = storage.Card(
-        trained=True,
-        reason=f"trained on {len(train)} reps of {splits['train'].subjects} rendered avatars, on no person",
-        heads=heads,
-        splits=splits,
-        taxonomy=TAXONOMY.version,
-        seed=SETTINGS.seed,
-        model=SETTINGS.model,
-        settings=SETTINGS.train,
-        data=f"{train.fingerprint()}-{val.fingerprint()}",
-        versions=storage.versions(),
-        channels=list(data.channels(ERRORS)),
-        epoch=fitted.epochs,
-        loss=round(fitted.loss, 6),
-        watched=fitted.watched,
-        limits=limits(heads, splits, fitted.watched),
-        evidence=options.evidence,
-    )
+    people = len(set(train.subjects))
+    card = storage.describe(
+        train,
+        val,
+        fitted,
+        {name: count(side) for name, side in sides.items()},
+        known=TAXONOMY,
+        params=SETTINGS,
+        reason=f"trained on {len(train)} reps of {people} rendered avatars, on no person",
+    ).model_copy(update={"evidence": options.evidence})
     storage.save(options.out, card, fitted.network)
     print(f"{options.out}: {card.reason}; epoch {fitted.epochs}, loss {fitted.loss:.3f} on {fitted.watched}")
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pushup_data import kinematics, tables
-from pushup_data.landmarks import INDEX, SHOWN_EDGES, Pose
+from pushup_data.landmarks import INDEX, MIRRORED, SHOWN_EDGES, Pose
 from pushup_data.model import data
 from pushup_data.model.data import Seen
 
@@ -305,3 +305,11 @@ def sequence(
         size=(width, height),
         steps=steps,
     )
+
+
+def mirrored(pose: Pose) -> Pose:
+    """Return the pose of a mirrored video: left is right."""
+    xy, world = (series[:, MIRRORED].copy() for series in (pose.xy, pose.world))
+    xy[..., 0] = 1 - xy[..., 0]
+    world[..., 0] *= -1
+    return Pose(xy, pose.z[:, MIRRORED], pose.visibility[:, MIRRORED], world, pose.detected)

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushup_data import quality, tables
-from pushup_data.landmarks import MIRRORED, Pose
+from pushup_data.landmarks import Pose
 from pushup_data.model import data
 from pushup_data.model.data import COORDINATES, POINTS
-from tests.figures import HEIGHT, WIDTH, push_up, sequence
+from tests.figures import HEIGHT, WIDTH, mirrored, push_up, sequence
 
 STEPS = 32
 CHANNELS = data.channels(())
@@ -55,15 +55,7 @@ def test_pixels_need_not_be_square_shares(rep):
 
 def test_a_mirrored_picture_is_the_same_rep(rep):
     pose, start, end = rep
-    xy = pose.xy.copy()
-    xy[..., 0] = 1 - xy[..., 0]
-    flipped = Pose(
-        xy[:, MIRRORED],
-        pose.z[:, MIRRORED],
-        pose.visibility[:, MIRRORED],
-        pose.world[:, MIRRORED] * np.array([-1, 1, 1], dtype=np.float32),
-        pose.detected,
-    )
+    flipped = mirrored(pose)
     np.testing.assert_allclose(sequence(flipped, start, end, near_side="right"), sequence(*rep), atol=1e-4)
 
 

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushup_data.landmarks import MIRRORED, Pose
+from pushup_data.landmarks import Pose
 from pushup_data.model.data import KINEMATIC, KINEMATICS
 from pushup_data.model.features import features
-from tests.figures import push_up, sequence
+from tests.figures import mirrored, push_up, sequence
 
 PER_CHANNEL = 9  # five order statistics, the range, start, bottom, end
 
@@ -36,15 +36,7 @@ def test_place_and_size_in_the_picture_do_not_matter(rep, right, down, zoom):
 
 def test_a_mirrored_picture_gives_the_same(rep):
     pose, start, end = rep
-    xy = pose.xy.copy()
-    xy[..., 0] = 1 - xy[..., 0]
-    flipped = Pose(
-        xy[:, MIRRORED],
-        pose.z[:, MIRRORED],
-        pose.visibility[:, MIRRORED],
-        pose.world[:, MIRRORED] * np.array([-1, 1, 1], dtype=np.float32),
-        pose.detected,
-    )
+    flipped = mirrored(pose)
     mine = told(flipped, start, end, near_side="right")
     assert np.isfinite(mine).sum() > 20
     tilt = slice(PER_CHANNEL * [*KINEMATICS].index("tilt"), PER_CHANNEL * ([*KINEMATICS].index("tilt") + 1))

@@ -1,6 +1,7 @@
 """A model's files: weights.safetensors, model.json, CARD.md; nothing that runs code when it is loaded."""
 
 import hashlib
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,8 +11,13 @@ from safetensors import SafetensorError
 
 from pushup_data import files
 from pushup_data.errors import BadInputError
-from pushup_data.model.card import CARD, REMEDY, WORDS, Card, Head, Side, card_markdown, read_card
+from pushup_data.model.calibration import Platt
+from pushup_data.model.card import CARD, REMEDY, WORDS, Card, Head, Side, card_markdown, limits, read_card
+from pushup_data.model.data import Dataset, channels
 from pushup_data.model.network import Network
+from pushup_data.model.training import Fitted
+from pushup_data.params import Params
+from pushup_data.taxonomy import Taxonomy
 
 __all__ = [
     "CARD",
@@ -21,6 +27,7 @@ __all__ = [
     "Head",
     "Side",
     "copy",
+    "describe",
     "intact",
     "read_card",
     "read_network",
@@ -34,6 +41,47 @@ WEIGHTS = "weights.safetensors"
 def versions() -> dict[str, str]:
     """Return the versions that can change what training gives."""
     return {name: version(name) for name in ("pushup-data", "torch", "numpy")}
+
+
+def describe(
+    train: Dataset,
+    val: Dataset,
+    fitted: Fitted | None,
+    splits: Mapping[str, Side],
+    *,
+    known: Taxonomy,
+    params: Params,
+    reason: str,
+) -> Card:
+    """Return the card of what was trained on these reps; `fitted` None: nothing was, for this `reason`."""
+    heads = [
+        Head(
+            error=error,
+            threshold=fitted.thresholds[e] if fitted else None,
+            calibration=fitted.calibration[e] if fitted else Platt(),
+            present=int((train.y[:, e] == 1).sum()),
+            absent=int((train.y[:, e] == 0).sum()),
+            present_subjects=len({s for s, y in zip(train.subjects, train.y[:, e], strict=True) if y == 1}),
+        )
+        for e, error in enumerate(known.ids)
+    ]
+    return Card(
+        trained=fitted is not None,
+        reason=reason,
+        heads=heads,
+        splits=dict(splits),
+        taxonomy=known.version,
+        seed=params.seed,
+        model=params.model,
+        settings=params.train,
+        channels=list(channels(known.ids)),
+        data=f"{train.fingerprint()}-{val.fingerprint()}",
+        versions=versions(),
+        epoch=fitted.epochs if fitted else None,
+        loss=round(fitted.loss, 6) if fitted else None,
+        watched=fitted.watched if fitted else None,
+        limits=limits(heads, splits, fitted.watched) if fitted else [],
+    )
 
 
 def save(directory: Path, card: Card, network: Network | None) -> Card:

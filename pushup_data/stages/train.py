@@ -8,8 +8,6 @@ import polars as pl
 
 from pushup_data import doubts, tables, taxonomy
 from pushup_data.model import curves, data, labelled, storage, training
-from pushup_data.model.calibration import Platt
-from pushup_data.model.card import limits
 from pushup_data.model.data import Dataset
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
@@ -30,35 +28,16 @@ def run(workspace: Workspace, params: Params) -> None:
         fitted = (
             None if reason else training.fit(train, val, params.model, params.train, params.seed, watch=watch)
         )
-    heads = [
-        storage.Head(
-            error=error,
-            threshold=fitted.thresholds[e] if fitted else None,
-            calibration=fitted.calibration[e] if fitted else Platt(),
-            present=int((train.y[:, e] == 1).sum()),
-            absent=int((train.y[:, e] == 0).sum()),
-            present_subjects=len({s for s, y in zip(train.subjects, train.y[:, e], strict=True) if y == 1}),
-        )
-        for e, error in enumerate(known.ids)
-    ]
     views = dict(tables.read(tables.REPS, workspace.reps).select("rep_id", "view").iter_rows())
     counted = {split: _count(side, labels, views) for split, side in sides.items()}
-    card = storage.Card(
-        trained=fitted is not None,
+    card = storage.describe(
+        train,
+        val,
+        fitted,
+        counted,
+        known=known,
+        params=params,
         reason=reason or f"trained on {len(train)} labelled reps of {len(set(train.subjects))} subjects",
-        heads=heads,
-        splits=counted,
-        taxonomy=known.version,
-        seed=params.seed,
-        model=params.model,
-        settings=params.train,
-        channels=list(data.channels(known.ids)),
-        data=f"{train.fingerprint()}-{val.fingerprint()}",
-        versions=storage.versions(),
-        epoch=fitted.epochs if fitted else None,
-        loss=round(fitted.loss, 6) if fitted else None,
-        watched=fitted.watched if fitted else None,
-        limits=limits(heads, counted, fitted.watched) if fitted else [],
     )
     storage.save(workspace.candidate, card, fitted.network if fitted else None)
     tables.write(tables.DOUBTS, _doubts(workspace, train, known, params.seed), workspace.doubts)
