@@ -74,7 +74,7 @@ def test_a_real_sag_is_heard(real_data, tmp_path, monkeypatch):
     result = CliRunner().invoke(main, ["feedback", "--json", str(real_data / "videos" / "c002.mp4")])
     assert result.exit_code == 0
     found = json.loads(result.output)
-    assert (found["view"], found["predictor"], len(found["reps"])) == ("side", "rules", 1)
+    assert (found["view"], found["predictor"], len(found["reps"])) == ("side", "released", 1)
     assert "Keep your back straight" in [cue["say"] for cue in found["reps"][0]["cues"]]
     assert "asymmetric" in found["reps"][0]["not_judged"]
 
