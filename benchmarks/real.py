@@ -74,7 +74,7 @@ class Task:
             if source == "real":
                 yield *theirs, test
             else:
-                yield join(ours[0], theirs[0]), join(ours[1], theirs[1]), test
+                yield join(ours[0], theirs[0]), theirs[1], test  # thresholds are for people
 
     def _real(self, seed: int, *, grouped: bool) -> Iterator[tuple[Corpus, Bools]]:
         names = np.array(self.train.groups if grouped else self.train.videos)
