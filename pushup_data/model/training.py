@@ -178,9 +178,9 @@ def calibrated(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32]) 
 def threshold(scores: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:
     """Return the probability from which on an error is said to be present: best F1 on (n,) known labels.
 
-    From 0.5 to 0.95 in steps of 0.05: nobody is told of an error that is less likely than not, though F1 alone
-    would often ask for it. Of equals the one next to 0.5, which is also what stands where there is no positive
-    or no negative to choose by.
+    From 0.5 to 0.95 in steps of 0.05: nobody is told of an error that is less likely than not, though F1
+    alone would often ask for it. Of equals the one next to 0.5, which is also what stands where there is no
+    positive or no negative to choose by.
     """
     known = np.isfinite(truth)
     scores, positive = scores[known], truth[known] == 1
