@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 
 from pushup_data.model import baselines, data, training
+from pushup_data.model.calibration import Platt, sigmoid
 from pushup_data.model.crops import Pixels
 from pushup_data.model.data import Dataset
 from pushup_data.params import Model, Train
@@ -22,6 +23,7 @@ class Judge(NamedTuple):
     # (N, steps, channels) and, for the rgb stream, pixels to probabilities (N, errors), NaN: cannot tell
     of: Callable[..., Floats]
     thresholds: Floats  # (errors,), NaN: not learnt
+    uncalibrated: Callable[[data.Floats], Floats]  # likewise, of landmarks alone
 
 
 Fit = Callable[[Dataset, Dataset, int], Judge]  # of train, val, seed
@@ -31,18 +33,18 @@ def network(model: Model, settings: Train) -> Fit:
     def fit(train: Dataset, val: Dataset, seed: int) -> Judge:
         fitted = training.fit(train, val, model, settings, seed)
 
-        def of(x: data.Floats, pixels: Pixels | None = None) -> Floats:
-            found = np.full((len(x), train.y.shape[1]), np.nan)
+        thresholds = np.array([np.nan if t is None else t for t in fitted.thresholds])
+
+        def logits(x: data.Floats, pixels: Pixels | None = None) -> Floats:
+            found = np.full((len(x), len(thresholds)), np.nan)
             seen = data.seen(x)
             film = None if pixels is None else torch.from_numpy(pixels[seen])
             with torch.no_grad():
-                logits = training.logits(fitted.network, torch.from_numpy(x[seen]), film).numpy()
-            for e, platt in enumerate(fitted.calibration):
-                if fitted.thresholds[e] is not None:
-                    found[seen, e] = platt(logits[:, e])
+                found[seen] = training.logits(fitted.network, torch.from_numpy(x[seen]), film).numpy()
+            found[:, np.isnan(thresholds)] = np.nan
             return found
 
-        return Judge(of, np.array([np.nan if t is None else t for t in fitted.thresholds]))
+        return _judge(logits, fitted.calibration, thresholds)
 
     return fit
 
@@ -55,15 +57,23 @@ def trees(name: Literal["forest", "boosting"], settings: Train) -> Fit:
         if isinstance(found, str):
             raise ValueError(found)
 
-        def of(x: data.Floats, _: Pixels | None = None) -> Floats:
-            logits = np.full((len(x), len(found.thresholds)), np.nan)
+        def logits(x: data.Floats, _: Pixels | None = None) -> Floats:
+            said = np.full((len(x), len(found.thresholds)), np.nan)
             seen = data.seen(x)
-            logits[seen] = found.logits(x[seen])
-            return np.stack([platt(logits[:, e]) for e, platt in enumerate(found.calibration or ())], axis=1)
+            said[seen] = found.logits(x[seen])
+            return said
 
-        return Judge(of, found.thresholds)
+        return _judge(logits, found.calibration or [], found.thresholds)
 
     return fit
+
+
+def _judge(logits: Callable[..., Floats], calibration: Sequence[Platt], thresholds: Floats) -> Judge:
+    def of(x: data.Floats, pixels: Pixels | None = None) -> Floats:
+        said = logits(x, pixels)
+        return np.stack([platt(said[:, e]) for e, platt in enumerate(calibration)], axis=1)
+
+    return Judge(of, thresholds, lambda x: sigmoid(logits(x)))
 
 
 def apart(groups: Sequence[str], share: float, seed: int) -> Bools:

@@ -95,8 +95,10 @@ def main() -> None:
         f"to learn from: {len(avatars)} reps of avatars, "
         f"{len(task.train)} of {len(train)} real clips" + (" (in folds)" if task.folds else "") + "\n"
     )
-    errors(task, options.seeds)
-    correct_or_wrong(task, options.seeds)
+    if "errors" in options.tables:
+        errors(task, options.seeds)
+    if "wrong" in options.tables:
+        correct_or_wrong(task, options.seeds)
 
 
 def arguments() -> argparse.Namespace:
@@ -108,6 +110,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--sets", type=int, default=300)
     made.add_argument("--front", type=int, default=60)
     made.add_argument("--seeds", type=int, default=3)
+    made.add_argument("--tables", nargs="+", choices=["errors", "wrong"], default=["errors", "wrong"])
     options = made.parse_args()
     options.train = options.train or [options.real]
     return options
@@ -303,7 +306,8 @@ def _wrong(task: Task, fit: Fit, source: str, seed: int, *, grouped: bool) -> Bo
     probability = np.full(len(task.judged), np.nan)
     for train, val, test in task.runs(source, seed, grouped=grouped):
         judge = fit(_one_question(train), _one_question(val), seed)
-        probability[test] = judge.of(_one_question(task.judged.take(test)).x)[:, 0]
+        # Calibrated on a few scenes, one half would mean something else.
+        probability[test] = judge.uncalibrated(_one_question(task.judged.take(test)).x)[:, 0]
     videos = np.array(task.judged.videos)
     means = [np.nanmean([0.5, *probability[videos == c.id]]) for c in task.clips]
     return np.array(means) >= 0.5

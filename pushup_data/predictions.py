@@ -66,4 +66,6 @@ def embedded(rep_ids: Sequence[str], embeddings: Floats) -> pl.DataFrame:
 
 
 def _hidden(view: str) -> str:
-    return "the camera's view is not known" if view == "unknown" else f"cannot be seen from a {view} view"
+    if view == "unknown":
+        return "the camera's view is not known"
+    return f"cannot be seen from {'an' if view == 'oblique' else 'a'} {view} view"
