@@ -1,7 +1,7 @@
 """How well errors are told on bodies never trained on, against the truth: avatars, five folds of bodies.
 
     python benchmarks/bodies.py [--sets 300] [--front 60] [--work DIR] [--seeds 3] [--streams pose rgb]
-        [--pictures FILE]
+        [--pictures FILE] [--true-joints]
 
 Renders the sets (kept in --work; --front more of them are seen from the front, where flaring and asymmetry
 show), tracks them, and trains on four fifths of the bodies, a fifth of which choose thresholds. F1 and AP per
@@ -27,13 +27,13 @@ from sklearn.model_selection import GroupKFold
 
 Floats = npt.NDArray[np.float64]
 FOLDS = 5
-AIM = 0.90
 
 
 def main() -> None:
     options = arguments()
     start = time.process_time()
-    avatars = load(options.sets, options.front, options.work, "+".join(options.streams).split("+"))
+    streams = "+".join(options.streams).split("+")
+    avatars = load(options.sets, options.front, options.work, streams, true_joints=options.true_joints)
     print(f"{time.process_time() - start:.0f} CPU s to read them")
     print(f"{len(avatars)} reps of {len(set(avatars.videos))} sets by {len(set(avatars.groups))} bodies\n")
     said = {"rules": [(avatars.rules, np.nan_to_num(avatars.rules) >= 0.5)]}
@@ -64,18 +64,24 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--front", type=int, default=60)
     parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--true-joints", action="store_true", help="the bodies' own joints instead of MediaPipe's landmarks"
+    )
     parser.add_argument("--pictures", type=Path, help="a PNG of what the CNN-LSTM gets most wrong")
-    parser.add_argument("--kinds", nargs="+", default=["cnn-lstm", "cnn", "lstm", "transformer"])
+    parser.add_argument("--kinds", nargs="*", default=["cnn-lstm", "cnn", "lstm", "transformer"])
     parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
     parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
     return parser.parse_args()
 
 
-def load(sets: int, front: int, folder: Path, streams: Sequence[str] = ("pose",)) -> Corpus:
-    mixed = of_avatars(sets, 1000, folder / "mixed", streams=streams)
+def load(
+    sets: int, front: int, folder: Path, streams: Sequence[str] = ("pose",), *, true_joints: bool = False
+) -> Corpus:
+    mixed = of_avatars(sets, 1000, folder / "mixed", None, streams, true_joints=true_joints)
     if not front:
         return mixed
-    return join(mixed, of_avatars(front, 2000, folder / "front", {"front": 1.0}, streams))
+    more = of_avatars(front, 2000, folder / "front", {"front": 1.0}, streams, true_joints=true_joints)
+    return join(mixed, more)
 
 
 def contenders(options: argparse.Namespace) -> dict[str, Fit]:

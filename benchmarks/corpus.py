@@ -14,6 +14,7 @@ from collection import SETTINGS, Clip
 from pushup_data import landmarks, tables
 from pushup_data.avatar import sets
 from pushup_data.avatar.sets import Recipe
+from pushup_data.landmarks import INDEX
 from pushup_data.model import crops, data
 from pushup_data.model.data import Dataset
 from pushup_data.stages import reps as stage
@@ -88,16 +89,20 @@ def of_avatars(
     folder: Path,
     views: Mapping[str, float] | None = None,
     streams: Sequence[str] = ("pose",),
+    *,
+    true_joints: bool = False,
 ) -> Corpus:
     """Render and track `count` sets in `folder` where they are missing; return the reps that are found.
 
     The labels are the truth, unknown where the camera cannot show an error. Sets with a flawed picture are
-    left out.
+    left out. With `true_joints` the body's own joints stand in the place of MediaPipe's landmarks.
     """
     recipes = [Recipe(seed=seed, number=i, reps=(3, 6), views=views) for i in range(count)]
     truth = sets.render(recipes, folder)
     rendered = truth.filter(pl.col("file").is_in([r.name for r in recipes]))
     films = {row["file"]: (row, table) for row, table in tracked(rendered, folder) if not row["flaw"]}
+    if true_joints:
+        films = {file: (row, _with_joints(row, table)) for file, (row, table) in films.items()}
     found = join(*(labelled_avatar(row, table) for row, table in films.values()))
     pixels = crops.crops(
         streams,
@@ -107,6 +112,25 @@ def of_avatars(
         lambda file: folder / file,
     )
     return replace(found, pixels=pixels)
+
+
+def _with_joints(row: dict[str, Any], table: pl.DataFrame) -> pl.DataFrame:
+    """Return tables.POSE with the true joints; MediaPipe's stay where the body has none (mouth, eyes)."""
+    picture, space = (np.array(row[name], dtype=np.float32) for name in ("joints_2d", "joints_3d"))
+    frames = min(len(picture), len(table))
+    picture, space = picture[:frames] / [row["width"], row["height"]], space[:frames]
+    hips = space[:, [INDEX["left_hip"], INDEX["right_hip"]]].mean(axis=1, keepdims=True)
+    space = (space - hips) * [1, 1, -1]  # from z up to y down; which way x and y point does not matter
+    true = {"x": picture[..., 0], "y": picture[..., 1]}
+    true |= {"world_x": space[..., 0], "world_y": space[..., 2], "world_z": space[..., 1]}
+    seen = table.head(frames)
+    columns = {
+        name: np.where(np.isfinite(values), values, seen[name].to_numpy().reshape(values.shape))
+        for name, values in true.items()
+    }
+    return seen.with_columns(
+        *(pl.Series(name, values.tolist(), dtype=seen.schema[name]) for name, values in columns.items())
+    )
 
 
 def labelled_avatar(row: dict[str, Any], table: pl.DataFrame) -> Corpus:
