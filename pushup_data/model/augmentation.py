@@ -7,6 +7,7 @@ is either of the whole body or, like asymmetric, does not say which side.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -26,10 +27,16 @@ _RULES_DROPPED = 0.15  # share of the rules' opinions that are withheld
 _TURN, _ZOOM, _MOVE = 10.0, 0.15, 0.1  # of pixels: degrees; share; share of half a picture's side
 _LIGHT, _CONTRAST, _TINT = 0.2, 0.3, 0.1  # brightness and each colour's in shares of white, contrast's factor
 _TILT = [*KINEMATICS].index("tilt")
-_SWAPPED = [
-    POINTS.index({"near": "far", "far": "near"}.get(side, side) + (f"_{part}" if part else ""))
-    for side, _, part in (point.partition("_") for point in POINTS)
-]
+
+
+def _swapped(names: Sequence[str]) -> list[int]:
+    """Return where each name's counterpart on the other side stands; its own place where it has none."""
+    other = {"near": "far", "far": "near"}
+    parts = [name.partition("_") for name in names]
+    return [[*names].index(other.get(side, side) + rule + part) for side, rule, part in parts]
+
+
+_POINTS, _ARMS = _swapped(POINTS), _swapped([*KINEMATICS])
 
 
 def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
@@ -51,8 +58,9 @@ def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
     seen, rules = x[..., KINEMATIC.stop : inside], x[..., inside:]
 
     other = (seen[:, 0, FRONT - KINEMATIC.stop] == 1) & (uniform(n) > 0)
-    place = torch.where(other[:, None, None, None], place[:, :, _SWAPPED], place)
-    visibility = torch.where(other[:, None, None], visibility[..., _SWAPPED], visibility)
+    place = torch.where(other[:, None, None, None], place[:, :, _POINTS], place)
+    visibility = torch.where(other[:, None, None], visibility[..., _POINTS], visibility)
+    kinematic = torch.where(other[:, None, None], kinematic[..., _ARMS], kinematic)
     sign = torch.ones(n, len(KINEMATICS))
     sign[other, _TILT] = -1
 
