@@ -171,8 +171,8 @@ def test_obstacles_are_named(people):
 @given(st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([0.0, 1.0, np.nan])), max_size=30))
 @settings(deadline=None)
 def test_threshold_is_as_good_as_any_other_on_its_grid(pairs):
-    scores = np.array([s for s, _ in pairs], dtype=np.float32)
-    truth = np.array([t for _, t in pairs], dtype=np.float32)
+    scores = np.array([s for s, _ in pairs], dtype=np.float64)
+    truth = np.array([t for _, t in pairs], dtype=np.float64)
     chosen = training.threshold(scores, truth)
     known = np.isfinite(truth)
     positive = truth[known] == 1
