@@ -25,7 +25,7 @@ import numpy.typing as npt
 import polars as pl
 from collection import SETTINGS, extract
 
-from pushup_data import kinematics, landmarks, quality, reps, rules, tables, taxonomy, workers
+from pushup_data import frames, kinematics, landmarks, quality, reps, rules, tables, taxonomy, workers
 from pushup_data.avatar import sets
 from pushup_data.avatar.sets import Recipe
 from pushup_data.landmarks import INDEX
@@ -167,8 +167,7 @@ def trunk(true: Floats, space: Floats, width: int) -> Floats:
 
 
 def overlap(rep: dict[str, Any], found: reps.Rep) -> float:
-    shared = min(rep["end"], found.end) - max(rep["start"], found.start)
-    return float(max(shared, 0) / (max(rep["end"], found.end) - min(rep["start"], found.start)))
+    return frames.overlap((rep["start"], rep["end"]), (found.start, found.end))
 
 
 def pose_table(fine: Sequence[Measured]) -> bool:

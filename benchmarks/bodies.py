@@ -22,8 +22,9 @@ from avatar import TAXONOMY
 from collection import SETTINGS
 from contenders import Fit, apart, network, trees
 from corpus import ERRORS, Corpus, join, of_avatars
-from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold
+
+from pushup_data import metrics
 
 Floats = npt.NDArray[np.float64]
 FOLDS = 5
@@ -139,8 +140,10 @@ def table(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[np.boo
 def measure(
     true: npt.NDArray[np.bool_], probability: Floats, said: npt.NDArray[np.bool_]
 ) -> tuple[float, float]:
-    f1 = 2 * (said & true).sum() / max(said.sum() + true.sum(), 1)
-    return float(f1), float(average_precision_score(true, np.nan_to_num(probability, nan=-1.0)))
+    found = metrics.curves(
+        true.astype(np.float64), probability, said.astype(np.float64), np.ones((1, len(true)))
+    )
+    return float(found["f1"][0]), float(found["ap"][0])
 
 
 def by_severity(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[np.bool_]]]]) -> None:

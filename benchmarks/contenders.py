@@ -5,9 +5,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from pushup_data.model import baselines, data, training
+from pushup_data.model import baselines, data, predictor, training
 from pushup_data.model.calibration import Platt, sigmoid
 from pushup_data.model.crops import Pixels
 from pushup_data.model.data import Dataset
@@ -36,11 +35,7 @@ def network(model: Model, settings: Train) -> Fit:
         thresholds = np.array([np.nan if t is None else t for t in fitted.thresholds])
 
         def logits(x: data.Floats, pixels: Pixels | None = None) -> Floats:
-            found = np.full((len(x), len(thresholds)), np.nan)
-            seen = data.seen(x)
-            film = None if pixels is None else torch.from_numpy(pixels[seen])
-            with torch.no_grad():
-                found[seen] = training.logits(fitted.network, torch.from_numpy(x[seen]), film).numpy()
+            found = predictor.logits(fitted.network, x, pixels)[0].astype(np.float64)
             found[:, np.isnan(thresholds)] = np.nan
             return found
 

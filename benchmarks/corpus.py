@@ -11,11 +11,11 @@ import polars as pl
 from avatar import TAXONOMY, tracked
 from collection import SETTINGS, Clip
 
-from pushup_data import landmarks, tables
+from pushup_data import frames, landmarks, tables
 from pushup_data.avatar import sets
 from pushup_data.avatar.sets import Recipe
 from pushup_data.landmarks import INDEX
-from pushup_data.model import crops, data
+from pushup_data.model import crops, data, predictor
 from pushup_data.model.data import Dataset
 from pushup_data.stages import reps as stage
 
@@ -64,9 +64,7 @@ class Corpus:
     @property
     def shown(self) -> npt.NDArray[np.bool_]:
         """(N, errors) whether view and flags let an error be told."""
-        told = data.told(np.ones((len(self), len(ERRORS)), dtype=np.float32), self.reps, ERRORS)
-        views = [[e.judged_from(view) for e in TAXONOMY.errors] for view in self.reps["view"]]
-        return np.asarray(np.isfinite(told) & np.array(views, dtype=bool).reshape(told.shape))
+        return predictor.shown(self.reps, TAXONOMY)
 
 
 def join(*parts: Corpus) -> Corpus:
@@ -138,8 +136,10 @@ def labelled_avatar(row: dict[str, Any], table: pl.DataFrame) -> Corpus:
     part = _of_video(row["file"], row["subject"], table, (row["width"], row["height"]), row["fps"])
     y, severity = (np.full((len(part), len(ERRORS)), np.nan) for _ in range(2))
     for i, rep in enumerate(part.reps.iter_rows(named=True)):
-        true = max(row["reps"], key=lambda t, rep=rep: _shared(t, rep))  # type: ignore[misc]
-        if _shared(true, rep) > 0.5:
+        bounds = (rep["start"], rep["end"])
+        shared = [frames.overlap((true["start"], true["end"]), bounds) for true in row["reps"]]
+        true = row["reps"][int(np.argmax(shared))]
+        if max(shared) > 0.5:
             told = {t["error"]: t for t in true["errors"]}
             y[i] = [{"present": 1.0, "absent": 0.0}.get(told[e]["value"], np.nan) for e in ERRORS]
             severity[i] = [told[e]["severity"] for e in ERRORS]
@@ -151,11 +151,6 @@ def of_clips(clips: Sequence[Clip]) -> Corpus:
     """Return the clips' reps; nothing is said of them yet."""
     parts = [_of_video(c.id, c.scene, c.table, (c.width, c.height), c.fps) for c in clips]
     return join(*(p for p in parts if len(p)))
-
-
-def _shared(true: dict[str, int], rep: dict[str, int]) -> float:
-    shared = min(true["end"], rep["end"]) - max(true["start"], rep["start"])
-    return max(shared, 0) / (max(true["end"], rep["end"]) - min(true["start"], rep["start"]))
 
 
 def _labelled(part: Corpus, y: Floats, severity: Floats, right: npt.NDArray[np.bool_]) -> Corpus:

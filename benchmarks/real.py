@@ -16,7 +16,7 @@ reps that the rules find worst, its 0 to all.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,9 +26,9 @@ from bodies import load as load_avatars
 from collection import SETTINGS, Clip, load, parser
 from contenders import Fit, Judge, apart, network, trees
 from corpus import ERRORS, Corpus, join, of_clips
-from sklearn.metrics import average_precision_score
 from sklearn.model_selection import GroupKFold
 
+from pushup_data import metrics
 from pushup_data.model.data import Dataset
 
 Floats = npt.NDArray[np.float64]
@@ -215,51 +215,32 @@ def raters(clips: list[Clip], keep: Bools, e: int) -> str:
     return f"{2 * hits / marks:.2f}" if marks else ""
 
 
-def f1(said: Floats, true: Bools, weight: Floats | None = None) -> float:
-    w = np.ones(len(true)) if weight is None else weight
-    marks = (w * said).sum() + (w * true).sum()
-    return float(2 * (w * said * true).sum() / marks) if marks else float("nan")
-
-
-def ap(probability: Floats, true: Bools, weight: Floats | None = None) -> float:
-    if not (true if weight is None else true & (weight > 0)).any():
-        return float("nan")
-    return float(average_precision_score(true, probability, sample_weight=weight))
-
-
 def figures(runs: Said, truth: Floats, keep: Bools, e: int) -> str:
     at = keep & np.isfinite(truth[:, e])
-    true = truth[at, e] == 1
-    each = np.array([(f1(s[at, e], true), ap(p[at, e], true)) for p, s in runs])
-    spread = f" ± {each[:, 0].std():.2f}" if len(each) > 1 else ""
-    return f"{each[:, 0].mean():.2f}{spread}, {each[:, 1].mean():.2f}"
+    each = np.array([measured(run, truth, at, e, np.ones((1, at.sum())))[:, 0] for run in runs])
+    spread = f" ± {each[:, 1].std():.2f}" if len(each) > 1 else ""
+    return f"{each[:, 1].mean():.2f}{spread}, {each[:, 0].mean():.2f}"
 
 
-def draws(scenes: list[str]) -> Iterator[Floats]:
-    """Yield (N,) how often each clip is drawn when scenes are drawn with replacement."""
-    names, owner = np.unique(scenes, return_inverse=True)
-    rng = np.random.default_rng(0)
-    for times in rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS):
-        yield times[owner].astype(np.float64)
+def measured(run: tuple[Floats, Floats], truth: Floats, at: Bools, e: int, weights: Floats) -> Floats:
+    """Return (2, B): AP and F1 of the clips `at`, drawn by weights (B, clips)."""
+    probability, said = run
+    found = metrics.curves((truth[at, e] == 1).astype(np.float64), probability[at, e], said[at, e], weights)
+    return np.stack([found["ap"], found["f1"]])
 
 
 def paired(runs: Said, rules: Said, truth: Floats, keep: Bools, e: int, scenes: list[str]) -> str:
+    """Return how much AP and F1 lie above the rules', and between what if scenes are drawn again."""
     at = keep & np.isfinite(truth[:, e])
-    true, here = truth[at, e] == 1, [s for s, k in zip(scenes, at, strict=True) if k]
-
-    def gain(measure: Callable[..., float], which: int, weight: Floats | None) -> float:
-        ours = np.mean([measure(run[which][at, e], true, weight) for run in runs])
-        return float(ours - measure(rules[0][which][at, e], true, weight))
-
+    here = np.array(scenes)[at]
+    weights = np.vstack([np.ones((1, at.sum())), metrics.resample(here.tolist(), DRAWS, 0)])
+    ours = np.mean([measured(run, truth, at, e, weights) for run in runs], axis=0)
+    several = len(set(here[truth[at, e] == 1])) > 1
     cells = []
-    for measure, which in ((ap, 0), (f1, 1)):
-        drawn = np.array([gain(measure, which, w) for w in draws(here)])
-        drawn = drawn[np.isfinite(drawn)]
-        low, high = (
-            np.percentile(drawn, [2.5, 97.5]) if len(set(np.array(here)[true])) > 1 else (np.nan, np.nan)
-        )
-        between = f" [{low:+.2f}, {high:+.2f}]" if np.isfinite(low) else " (one scene)"
-        cells.append(f"{gain(measure, which, None):+.2f}{between}")
+    for gain in ours - measured(rules[0], truth, at, e, weights):
+        low, high = metrics.interval(gain[1:]) if several else (None, None)
+        between = " (one scene)" if low is None else f" [{low:+.2f}, {high:+.2f}]"
+        cells.append(f"{gain[0]:+.2f}{between}")
     return ", ".join(cells)
 
 

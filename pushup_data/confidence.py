@@ -19,7 +19,6 @@ from pushup_data.metrics import (
 from pushup_data.model import calibration
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-_CLIP = 1e-6  # of probabilities, before their log-odds are taken
 
 
 def calibrated(judged: Judged, predictor: str, error: int) -> dict[str, float | None]:
@@ -103,13 +102,8 @@ def surest(sure: Floats, weights: Floats, share: float) -> Floats:
 
 
 def _sureness(probability: Floats, threshold: float) -> Floats:
-    distance = np.abs(_log_odds(probability) - _log_odds(np.asarray(threshold, dtype=np.float64)))
+    distance = np.abs(calibration.log_odds(probability) - calibration.log_odds(threshold))
     return np.nan_to_num(distance, nan=-1.0)
-
-
-def _log_odds(probability: Floats) -> Floats:
-    p = np.clip(probability, _CLIP, 1 - _CLIP)
-    return np.asarray(np.log(p / (1 - p)))
 
 
 def _told(judged: Judged, predictor: str, errors: Sequence[int]) -> dict[str, tuple[Floats, Floats]]:

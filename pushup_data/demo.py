@@ -1,6 +1,5 @@
 """`make demo`: two rounds of the loop in a scratch workspace, on avatars, with simulated annotators."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ import click
 import polars as pl
 import yaml
 
-from pushup_data import ledger, params, scaffold, tables
+from pushup_data import ledger, params, scaffold, tables, verdict
 from pushup_data.errors import PushupDataError
 from pushup_data.workspace import CHECKOUT, Workspace
 
@@ -82,7 +81,7 @@ def summary(within: Workspace, truth: Path) -> str:
     right = [true[r][e] == v for (r, e), v in said.items() if true.get(r, {}).get(e, "unknown") != "unknown"]
     spent = ledger.standing(ledger.read(within.annotations))
     queue = tables.read(tables.QUEUE, within.queue)
-    verdict = json.loads((within.metrics / "verdict.json").read_text(encoding="utf-8"))
+    decided = verdict.read(within.metrics / "verdict.json") or {}
     new = predictions.filter(~pl.col("rep_id").is_in(trained))
     candidate = predictor.load(within.candidate)
     lines = [
@@ -93,7 +92,7 @@ def summary(within: Workspace, truth: Path) -> str:
         f"rules     {_score(new, 'rule_probability', {}, true)} on people held out",
         f"model     {_score(new, 'model_probability', candidate.thresholds if candidate else {}, true)} "
         f"on the same people",
-        f"verdict   {verdict['predictor']} speaks: {verdict['why']}",
+        f"verdict   {decided['predictor']} speaks: {decided['why']}",
         f"queue     {len(queue)} reps wait for the next round: "
         + ", ".join(f"{n} {why}" for why, n in queue["reason"].value_counts(sort=True).iter_rows()),
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pushup_data import landmarks, params, pose, predictions, tables, taxonomy, video
+from pushup_data import landmarks, params, pose, predictions, tables, taxonomy, verdict, video
 from pushup_data.errors import BadInputError
 from pushup_data.model import crops, data, predictor
 from pushup_data.stages import reps as stage
@@ -162,11 +162,11 @@ def _predicted(
 
 
 def _speaker(workspace: Workspace) -> tuple[str, Path | None]:
-    path = workspace.metrics / "verdict.json"
-    if path.exists():
-        named = json.loads(path.read_text(encoding="utf-8"))["predictor"]
-        return named, {"candidate": workspace.candidate, "champion": workspace.champion}.get(named)
-    return "released", workspace.released
+    found = verdict.read(workspace.metrics / "verdict.json")
+    if found is None:
+        return "released", workspace.released
+    named = found["predictor"]
+    return named, {"candidate": workspace.candidate, "champion": workspace.champion}.get(named)
 
 
 def _home() -> Workspace:

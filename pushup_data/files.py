@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pushup_data.errors import BadInputError
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -33,3 +35,19 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically, for people and git to read. NaN is a bug: say null, and why."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any] | None:
+    """Read a JSON object that write_json() wrote; None where there is none.
+
+    Raises BadInputError, which ends in the remedy, where it is something else.
+    """
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise BadInputError(f"{path}: {e}; {remedy}") from None
+    if not isinstance(found, dict):
+        raise BadInputError(f"{path}: damaged; {remedy}")
+    return found

@@ -1,6 +1,5 @@
 """Where the loop stands, and the next thing to do: `pushup-data status`."""
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from pushup_data import ledger, reviews, tables
+from pushup_data import files, ledger, reviews, tables, verdict
 from pushup_data.labelstudio import server
 from pushup_data.params import Params
-from pushup_data.verdict import SPEAKERS
 from pushup_data.workspace import Workspace
 
+_REMEDY = "run `dvc repro` to make it again"
 NOT_VIDEOS = {"manifest.csv", ".gitkeep"}
 
 
@@ -96,7 +95,7 @@ def report(workspace: Workspace, params: Params) -> str:
     """Return the whole report, a fact a line."""
     now = survey(workspace)
     address = server.address(workspace)
-    known = _json(workspace.metrics / "labels.json")
+    known = files.read_json(workspace.metrics / "labels.json", _REMEDY) or {}
     simulated = f" ({now.simulated} with simulated votes)" if now.simulated else ""
     lines = [
         (
@@ -128,10 +127,6 @@ def _raw_files(raw: Path) -> set[str]:
         for p in raw.rglob("*")
         if p.is_file() and p.name not in NOT_VIDEOS and not p.name.startswith(".")
     }
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def _agreement(found: dict[str, Any]) -> str:
@@ -166,19 +161,19 @@ def _reviews(found: dict[str, Any]) -> str:
 
 
 def _model(workspace: Workspace) -> str:
-    verdict = _json(workspace.metrics / "verdict.json")
-    if not verdict:
+    found = verdict.read(workspace.metrics / "verdict.json")
+    if found is None:
         return "none yet; rules speak"
-    return f"{verdict['predictor']} speaks: {verdict['why']}"
+    return f"{found['predictor']} speaks: {found['why']}"
 
 
 def _metrics(workspace: Workspace) -> str:
     """Return the macro figures of the last evaluation, by split and predictor that may speak."""
-    found = _json(workspace.metrics / "evaluation.json")
+    found = files.read_json(workspace.metrics / "evaluation.json", _REMEDY) or {}
     said = []
     for split in ("val", "test"):
         by = found.get(split, {}).get("macro", {})
-        for predictor in (name for name in SPEAKERS if name in by):
+        for predictor in (name for name in verdict.SPEAKERS if name in by):
             macro = by[predictor]
             if macro.get("f1") is not None:
                 figures = f"F1 {macro['f1']:.2f}, AP {macro['ap']:.2f}"

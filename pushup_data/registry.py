@@ -1,10 +1,11 @@
 """The models of a workspace: candidate, champion and released; which speaks, and how one is promoted."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pushup_data import files
+from pushup_data import verdict as verdicts
 from pushup_data.errors import BadInputError, MissingInputError
 from pushup_data.model import card as cards
 from pushup_data.model.card import Card, Figure, Measured, Metrics, Promotion
@@ -58,7 +59,7 @@ def promote(workspace: Workspace, *, forced: bool = False) -> str:
         raise MissingInputError(f"no candidate to promote: {why}; run `dvc repro` when there are more labels")
     if champion and champion.digest == candidate.digest and storage.intact(workspace.champion, champion):
         return "model: the candidate is the champion already"
-    verdict = _verdict(workspace)
+    verdict = verdicts.read(workspace.metrics / "verdict.json")
     if verdict is None:
         raise MissingInputError("metrics/verdict.json is not there; run `dvc repro` to make it")
     stale = _stale(verdict, candidate, champion)
@@ -110,7 +111,7 @@ def measured(evaluation: Mapping[str, Any], predictor: str) -> dict[str, Metrics
         }
     except (KeyError, TypeError, ValueError) as e:
         said = f"says nothing of {e}" if isinstance(e, KeyError) else "is damaged"
-        raise BadInputError(f"metrics/evaluation.json {said}; run `dvc repro --force -s evaluate`") from None
+        raise BadInputError(f"metrics/evaluation.json {said}; {verdicts.REMEDY}") from None
 
 
 def _measured(row: Mapping[str, Any]) -> Measured:
@@ -127,7 +128,7 @@ def _known(workspace: Workspace, name: str) -> Card | None:
     card = cards.read_card(folder(workspace, name))
     if name != "candidate" or card is None or not card.trained:
         return card
-    verdict = _verdict(workspace)
+    verdict = verdicts.read(workspace.metrics / "verdict.json")
     if verdict is None or verdict["digests"].get("candidate") != card.digest:
         return card
     return card.model_copy(update={"metrics": measured(_evaluation(workspace), "candidate")})
@@ -151,7 +152,7 @@ def _line(card: Card) -> str:
 
 
 def _speaks(workspace: Workspace) -> str:
-    verdict = _verdict(workspace)
+    verdict = verdicts.read(workspace.metrics / "verdict.json")
     if verdict is None:
         card = cards.read_card(workspace.released)
         if card is not None and card.trained:
@@ -170,29 +171,9 @@ def _stale(verdict: Mapping[str, Any], candidate: Card | None, champion: Card | 
     return None
 
 
-def _verdict(workspace: Workspace) -> dict[str, Any] | None:
-    """Return metrics/verdict.json; None where there is none."""
-    path = workspace.metrics / "verdict.json"
-    if not path.exists():
-        return None
-    found = {"digests": {}} | _json(path)  # one of an older version names no digests, and so fits no model
-    if not {"predictor", "why"} <= found.keys() or not isinstance(found["digests"], dict):
-        raise BadInputError(f"{path}: damaged; run `dvc repro --force -s evaluate`")
-    return found
-
-
 def _evaluation(workspace: Workspace) -> dict[str, Any]:
     path = workspace.metrics / "evaluation.json"
-    if not path.exists():
+    found = files.read_json(path, verdicts.REMEDY)
+    if found is None:
         raise MissingInputError(f"{path} is not there; run `dvc repro` to make it")
-    return _json(path)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise BadInputError(f"{path}: {e}; run `dvc repro --force -s evaluate`") from None
-    if not isinstance(found, dict):
-        raise BadInputError(f"{path}: damaged; run `dvc repro --force -s evaluate`")
     return found

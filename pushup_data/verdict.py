@@ -1,14 +1,32 @@
 """The verdict: who predicts, and why. The baselines take no part in it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pushup_data import files
+from pushup_data.errors import BadInputError
 from pushup_data.metrics import MIN_POSITIVE_SUBJECTS, Judged, interval, mean, resample, rounded
 
 SPEAKERS = ("rules", "candidate", "champion")  # who may predict; all other predictors are only compared
 MIN_SUBJECTS = 5  # labelled people below which no verdict is given: resamples of so few say nothing
+REMEDY = "run `dvc repro --force -s evaluate`"
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Read metrics/verdict.json; None where there is none. Raises BadInputError where it is damaged.
+
+    `digests` tells which models it is about; one of an older version names none, and so fits no model.
+    """
+    known = files.read_json(path, REMEDY)
+    if known is None:
+        return None
+    found = {"digests": {}} | known
+    if not {"predictor", "why"} <= found.keys() or not isinstance(found["digests"], dict):
+        raise BadInputError(f"{path}: damaged; {REMEDY}")
+    return found
 
 
 def decide(

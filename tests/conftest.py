@@ -1,12 +1,13 @@
 """Fixtures that all tests share."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from pushup_data import params, scaffold, taxonomy
+from pushup_data import params, scaffold, tables, taxonomy
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import TEMPLATE, Workspace
@@ -70,3 +71,31 @@ def real_data() -> Path:
     if not named:
         pytest.skip("PUSHUP_REAL_DATA is not set: no real clips to test on")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def after_two_rounds(tmp_path_factory, default_taxonomy):
+    """A workspace of two rounds, and what was queued in the first."""
+    from tests import rounds as loop
+
+    root = tmp_path_factory.mktemp("rounds") / "workspace"
+    scaffold.init(root)
+    workspace = Workspace(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        truth = loop.fill(workspace, default_taxonomy)
+        loop.run(workspace)
+        queue = tables.read(tables.QUEUE, workspace.queue)
+        loop.annotate(workspace, default_taxonomy, truth, queue["rep_id"])
+        loop.run(workspace)
+    return workspace, truth, queue
+
+
+@pytest.fixture
+def rounds(after_two_rounds, tmp_path, monkeypatch):
+    """A copy of it, to be changed."""
+    workspace, truth, queue = after_two_rounds
+    root = tmp_path / "copy"
+    shutil.copytree(workspace.root, root)
+    monkeypatch.chdir(root)
+    return type(workspace)(root), truth, queue

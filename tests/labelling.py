@@ -91,4 +91,4 @@ def judged(workspace: Workspace, known: Taxonomy, count: int) -> None:
         tables.write(tables.POSE, pose_table(pose), workspace.pose(video_id))
     said = predictions(count, known)
     tables.write(tables.RULES, said.select(*tables.RULES.columns), workspace.rules)
-    files.write_json(workspace.metrics / "verdict.json", {"predictor": "rules"})
+    files.write_json(workspace.metrics / "verdict.json", {"predictor": "rules", "why": "no candidate"})

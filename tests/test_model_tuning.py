@@ -10,8 +10,9 @@ from pushup_data.cli import main
 from pushup_data.model import training, tuning
 from pushup_data.model.tuning import Choice, Tuned
 from pushup_data.params import Model, Train
+from pushup_data.stages import labels, split
+from tests.rounds import fill, settings, write
 from tests.test_model_training import figures
-from tests.test_stages_model import fill, labels, settings, split, write
 
 MODEL = Model(width=16, steps=32)
 SETTINGS = Train(epochs=10, lr=0.003, batch_size=32, min_labels=10, patience=10)

@@ -13,8 +13,8 @@ from pushup_data.cli import main
 from pushup_data.errors import BadInputError, MissingInputError
 from pushup_data.model import predictor, storage
 from pushup_data.stages import evaluate, predict, train
-from tests import test_stages_model as loop
-from tests.test_stages_model import after_two_rounds  # noqa: F401  a fixture
+from pushup_data.workspace import Workspace
+from tests import rounds as loop
 
 FEW = {"min_labels": 10}
 ENOUGH = {"evaluate": {"bootstrap": 100, "min_positives": 2}, "train": FEW}
@@ -22,9 +22,11 @@ HASTY = ENOUGH | {"train": FEW | {"epochs": 1}}
 
 
 @pytest.fixture(scope="module")
-def judged(after_two_rounds):  # noqa: F811
+def judged(after_two_rounds, tmp_path_factory):
     """A workspace whose candidate was found better than rules that guess, with enough people in val."""
-    workspace, _, _ = after_two_rounds
+    root = tmp_path_factory.mktemp("judged") / "workspace"
+    shutil.copytree(after_two_rounds[0].root, root)
+    workspace = Workspace(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(workspace.root)
         placed = tables.read(tables.ASSIGNMENTS, workspace.assignments)

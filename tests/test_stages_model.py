@@ -1,26 +1,19 @@
 """From the ledger to the next queue, stage by stage, on stick figures with known errors."""
 
-import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-import yaml
 
-from pushup_data import ledger, params, splits, tables
+from pushup_data import splits, tables
 from pushup_data.errors import LabelsAtRiskError, MissingInputError
 from pushup_data.labelstudio import backend, push
 from pushup_data.model import predictor
 from pushup_data.stages import evaluate, labels, predict, select, split, train
-from pushup_data.workspace import Workspace
-from tests.figures import HEIGHT, WIDTH, film, pose_table, push_up
-from tests.test_ledger import entry
+from tests.figures import film, push_up
+from tests.rounds import REPS_EACH, annotate, fill, read, run, settings, write
 
-NAMES = ("split", "labels", "train", "evaluate", "predict", "select")
-STAGES = (split, labels, train, evaluate, predict, select)
-SUBJECTS, VIDEOS_EACH, REPS_EACH = 16, 2, 3
 WRITTEN = (
     "data/labels.parquet",
     "data/assignments.csv",
@@ -46,118 +39,6 @@ WRITTEN = (
     "data/queue.parquet",
     "data/reviews.csv",
 )
-
-
-def settings(**changes):
-    """params.yaml of the current folder, with small training."""
-    text = yaml.safe_load(Path("params.yaml").read_text())
-    for section, values in {
-        "model": {"width": 16, "steps": 32},
-        "train": {"epochs": 40, "batch_size": 8},
-        "evaluate": {"bootstrap": 100, "baselines": ["majority", "forest"]},
-    }.items():
-        text[section] |= values
-    for section, values in changes.items():
-        text[section] |= values
-    return params.Params.model_validate(text)
-
-
-def run(workspace, stages=STAGES, **changes):
-    for stage in stages:
-        stage.run(workspace, settings(**changes))
-
-
-def read(workspace, name):
-    return json.loads((workspace.root / name).read_text())
-
-
-def fill(workspace, taxonomy):
-    """Videos, poses, reps and useless rules of people of whom every second one sags. Returns who does."""
-    videos, reps, rules = [], [], []
-    truth = {}
-    rng = np.random.default_rng(0)
-    for s in range(SUBJECTS):
-        for v in range(VIDEOS_EACH):
-            video_id = f"{s:06x}{v:06x}"
-            wrong = ["hips_sagging"] if (s + v) % 2 == 0 else []
-            side = str(rng.choice(["left", "right"]))
-            pose, bounds = push_up(
-                wrong,
-                reps=REPS_EACH,
-                fps=15,
-                near_side=side,
-                bottom=float(rng.uniform(70, 100)),
-                noise=0.004,
-                seed=s * 10 + v,
-            )
-            tables.write(tables.POSE, pose_table(pose), workspace.pose(video_id))
-            videos.append(
-                {"video_id": video_id, "width": WIDTH, "height": HEIGHT, "fps": 15.0, "consent": "yes"}
-            )
-            for number, (start, bottom, end) in enumerate(bounds, 1):
-                rep_id = f"{video_id}-f{bottom}"
-                truth[rep_id] = bool(wrong)
-                reps.append(
-                    {
-                        "rep_id": rep_id,
-                        "video_id": video_id,
-                        "subject": f"person {s}",
-                        "number": number,
-                        "start": start,
-                        "bottom": bottom,
-                        "end": end,
-                        "fps": 15.0,
-                        "view": "side",
-                        "near_side": side,
-                        "support": "feet",
-                        "partial": False,
-                        "drawn": False,
-                        "flags": [],
-                        "clip": f"{rep_id}.mp4",
-                        "clip_start": start,
-                        "clip_end": end,
-                    }
-                )
-                rules += [
-                    {
-                        "rep_id": rep_id,
-                        "error": e.id,
-                        "probability": float(rng.random()) if e.judged_from("side") else None,
-                        "reason": "a guess",
-                    }
-                    for e in taxonomy.errors
-                ]
-    write(workspace, videos, reps, rules)
-    return truth
-
-
-def write(workspace, videos=(), reps=(), rules=()):
-    tables.write(tables.VIDEOS, tables.VIDEOS.frame(videos), workspace.videos)
-    tables.write(tables.REPS, tables.REPS.frame(reps), workspace.reps)
-    tables.write(tables.RULES, tables.RULES.frame(rules), workspace.rules)
-
-
-def annotate(workspace, taxonomy, truth, rep_ids, annotator="coach@example.org"):
-    """Somebody answers as it is; only sagging is ever there."""
-    reps = {row["rep_id"]: row for row in tables.read(tables.REPS, workspace.reps).iter_rows(named=True)}
-    known = len(ledger.read(workspace.annotations))
-    entries = []
-    for n, rep_id in enumerate(rep_ids):
-        answer = {e.id: "absent" if e.judged_from("side") else "unknown" for e in taxonomy.errors}
-        answer["hips_sagging"] = "present" if truth[rep_id] else "absent"
-        entries.append(
-            entry(
-                known + n,
-                rep_id=rep_id,
-                annotator=annotator,
-                created_at=f"2026-01-01T00:00:{len(annotator):02d}Z",
-                video_id=reps[rep_id]["video_id"],
-                start=reps[rep_id]["start"],
-                end=reps[rep_id]["end"],
-                answer=answer,
-            )
-        )
-    ledger.append(workspace.annotations, entries)
 
 
 def contents(workspace):
@@ -190,34 +71,6 @@ def test_reps_without_labels_are_predicted_by_rules_and_queued(workspace, defaul
     queue = tables.read(tables.QUEUE, workspace.queue)
     assert len(queue) == 40
     assert queue["blind"].sum() == 20
-
-
-@pytest.fixture(scope="module")
-def after_two_rounds(tmp_path_factory, default_taxonomy):
-    """A workspace of two rounds, and what was queued in the first."""
-    from pushup_data import scaffold
-
-    root = tmp_path_factory.mktemp("rounds") / "workspace"
-    scaffold.init(root)
-    workspace = Workspace(root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        truth = fill(workspace, default_taxonomy)
-        run(workspace)
-        queue = tables.read(tables.QUEUE, workspace.queue)
-        annotate(workspace, default_taxonomy, truth, queue["rep_id"])
-        run(workspace)
-    return workspace, truth, queue
-
-
-@pytest.fixture
-def rounds(after_two_rounds, tmp_path, monkeypatch):
-    """A copy of it, to be changed."""
-    workspace, truth, queue = after_two_rounds
-    root = tmp_path / "copy"
-    shutil.copytree(workspace.root, root)
-    monkeypatch.chdir(root)
-    return type(workspace)(root), truth, queue
 
 
 def test_the_second_round_learns_from_the_first(rounds):

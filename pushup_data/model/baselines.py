@@ -79,7 +79,7 @@ def _majority(train: Dataset) -> Fitted:
     known = np.isfinite(train.y).sum(axis=0)
     share = np.divide((train.y == 1).sum(axis=0), known, out=np.full(len(known), np.nan), where=known > 0)
     thresholds = np.where(known > 0, 0.5, np.nan)
-    return Fitted(lambda x: np.tile(_log_odds(share), (len(x), 1)), None, thresholds)
+    return Fitted(lambda x: np.tile(calibration.log_odds(share, _CLIP), (len(x), 1)), None, thresholds)
 
 
 def _trees(name: str, train: Dataset, val: Dataset, seed: int) -> Fitted:
@@ -94,7 +94,7 @@ def _trees(name: str, train: Dataset, val: Dataset, seed: int) -> Fitted:
         found, seen = np.full((len(x), len(judges)), np.nan), features(x)
         for e, judge in enumerate(judges):
             if judge is not None:
-                found[:, e] = _log_odds(judge.predict_proba(seen)[:, 1])
+                found[:, e] = calibration.log_odds(judge.predict_proba(seen)[:, 1], _CLIP)
         return found
 
     return _calibrated(logits, np.array([judge is not None for judge in judges]), val)
@@ -138,8 +138,3 @@ def _calibrated(logits: Logits, learnt: Bools, val: Dataset) -> Fitted:
         platts.append(platt)
         thresholds.append(at)
     return Fitted(logits, platts, np.array(thresholds))
-
-
-def _log_odds(probability: Floats) -> Floats:
-    p = np.clip(probability, _CLIP, 1 - _CLIP)
-    return np.asarray(np.log(p / (1 - p)))

@@ -29,6 +29,12 @@ def sigmoid(logits: npt.ArrayLike) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(np.asarray(logits, dtype=np.float64), -50, 50))))
 
 
+def log_odds(probability: npt.ArrayLike, clip: float = 1e-6) -> Floats:
+    """Return log(p / (1 - p)) of probabilities held `clip` away from 0 and 1; NaN stays NaN."""
+    p = np.clip(np.asarray(probability, dtype=np.float64), clip, 1 - clip)
+    return np.asarray(np.log(p / (1 - p)))
+
+
 def fit(logits: Floats, positive: Floats) -> Platt:
     """Fit on (n,) logits and labels 0 or 1, by maximum likelihood with a normal prior about doing nothing.
 

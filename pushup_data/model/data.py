@@ -16,6 +16,7 @@ from tqdm import tqdm
 from pushup_data import kinematics, quality
 from pushup_data.kinematics import Series, Signals
 from pushup_data.landmarks import INDEX, Pose
+from pushup_data.model.calibration import log_odds
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -166,14 +167,13 @@ def sequence(
     columns += [_resampled(channel[start:end], at) for channel in _kinematic(signals, rep)]
     columns += [np.full(steps, float(rep.view == view)) for view in _VIEWS]
     columns.append(np.full(steps, float(rep.support == "knees")))
-    columns += [np.full(steps, value) for value in logits(opinions)]
+    columns += [np.full(steps, value) for value in _prior(opinions)]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def logits(probability: Floats) -> Floats:
-    """Return log-odds, cut at _MAX_LOGIT either way; 0, which says nothing, where NaN."""
-    p = np.clip(np.nan_to_num(probability, nan=0.5), 1e-6, 1 - 1e-6)
-    return np.asarray(np.clip(np.log(p / (1 - p)), -_MAX_LOGIT, _MAX_LOGIT), dtype=np.float32)
+def _prior(probability: Floats) -> Series:
+    """Return the rules' log-odds, cut at _MAX_LOGIT either way; 0, which says nothing, where NaN."""
+    return np.clip(log_odds(np.nan_to_num(probability, nan=0.5)), -_MAX_LOGIT, _MAX_LOGIT)
 
 
 def _kinematic(signals: Signals, rep: Seen) -> list[Series]:

@@ -52,9 +52,7 @@ class Model:
         NaN where the model cannot tell: an error it has not learnt, a rep in which nobody is seen.
         """
         said, embeddings = logits(self.network, sequences, pixels)
-        for h, head in enumerate(self.card.heads):
-            said[:, h] = np.nan if head.threshold is None else head.calibration(said[:, h])
-        return said, embeddings
+        return self._calibrated(said), embeddings
 
     def judge(
         self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy, pixels: Pixels | None = None
@@ -67,13 +65,21 @@ class Model:
         found, embeddings = self.predict(sequences, pixels)
         return self._told(found, reps, taxonomy), embeddings
 
-    def uncalibrated(
+    def compare(
         self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy, pixels: Pixels | None = None
-    ) -> Floats:
-        """Return what judge() would give without calibration: the logits' sigmoid, (N, errors)."""
+    ) -> tuple[Floats, Floats]:
+        """Return judge()'s probabilities, and what they would be without calibration: the logits' sigmoid."""
         said, _ = logits(self.network, sequences, pixels)
-        said[:, [head.threshold is None for head in self.card.heads]] = np.nan
-        return self._told(calibration.sigmoid(said).astype(np.float32), reps, taxonomy)
+        after, before = self._calibrated(said), calibration.sigmoid(said).astype(np.float32)
+        before[:, [head.threshold is None for head in self.card.heads]] = np.nan
+        return self._told(after, reps, taxonomy), self._told(before, reps, taxonomy)
+
+    def _calibrated(self, said: Floats) -> Floats:
+        columns = [
+            np.full(len(said), np.nan) if head.threshold is None else head.calibration(said[:, h])
+            for h, head in enumerate(self.card.heads)
+        ]
+        return np.stack(columns, axis=1).astype(np.float32)
 
     def _told(self, found: Floats, reps: pl.DataFrame, taxonomy: Taxonomy) -> Floats:
         probabilities = np.full((len(found), len(taxonomy.errors)), np.nan, dtype=np.float32)

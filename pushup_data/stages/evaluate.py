@@ -110,11 +110,9 @@ def _judged(
     for name, model in models.items():
         sequences = seen(model.errors, model.steps)
         pixels = labelled.pixels(workspace, reps, model.streams, split)
-        scores[name] = Scores(
-            model.judge(sequences, reps, known, pixels)[0].astype(np.float64),
-            np.array([model.thresholds.get(error, np.nan) for error in known.ids]),
-            model.uncalibrated(sequences, reps, known, pixels).astype(np.float64),
-        )
+        after, before = model.compare(sequences, reps, known, pixels)
+        thresholds = np.array([model.thresholds.get(error, np.nan) for error in known.ids])
+        scores[name] = Scores(after.astype(np.float64), thresholds, before.astype(np.float64))
     truth = data.targets(labels, here, known.ids).astype(np.float64)
     quality = ["flagged" if flags else "no flag" for flags in reps["flags"].to_list()]
     groups = {"view": reps["view"].to_list(), "quality": quality}

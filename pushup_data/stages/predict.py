@@ -1,12 +1,11 @@
 """Predict every error of every rep with the better of model and rules."""
 
-import json
 from dataclasses import dataclass
 
 import click
 import polars as pl
 
-from pushup_data import landmarks, predictions, tables, taxonomy
+from pushup_data import landmarks, predictions, tables, taxonomy, verdict
 from pushup_data.errors import MissingInputError
 from pushup_data.landmarks import Pose
 from pushup_data.model import crops, data, predictor, storage
@@ -85,9 +84,10 @@ def judge(workspace: Workspace, reps: pl.DataFrame, known: Taxonomy) -> Opinions
 
 def _speaker(workspace: Workspace) -> str:
     path = workspace.metrics / "verdict.json"
-    if not path.exists():
+    found = verdict.read(path)
+    if found is None:
         raise MissingInputError(f"{path} is not there; run `dvc repro` to make it")
-    named = str(json.loads(path.read_text(encoding="utf-8"))["predictor"])
+    named = str(found["predictor"])
     if named != "champion":
         return named
     champion, candidate = (storage.read_card(f) for f in (workspace.champion, workspace.candidate))
