@@ -109,7 +109,8 @@ def queue(workspace: Workspace, known: Taxonomy, truth: dict[str, tuple[str, ...
             row = {"rep_id": rep_id, "error": error.id, "probability": chance, "predictor": "rules"}
             reason = "6 % of body length off the line" if error.id in said else ""
             rows.append(row | {"present": None if chance is None else chance > 0.5, "reason": reason})
-        queued.append({"position": n, "rep_id": rep_id, "reason": "uncertain", "blind": blind})
+        row = {"position": n, "rep_id": rep_id, "reason": "uncertain", "blind": blind, "opinions": 1}
+        queued.append(row)
     tables.write(tables.PREDICTIONS, tables.PREDICTIONS.frame(rows), workspace.predictions)
     tables.write(tables.QUEUE, tables.QUEUE.frame(queued), workspace.queue)
 
