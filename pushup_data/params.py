@@ -41,6 +41,7 @@ class Quality(_Section):
     min_bone: float = Field(ge=0, le=1)
     max_step: float = Field(gt=0)
     max_swapped: float = Field(ge=0, le=1)
+    max_hands_apart: float = Field(gt=0)
 
 
 class Reps(_Section):

@@ -29,10 +29,11 @@ SEVERAL = "several people in the picture"
 UNSURE_WHO = "several people move alike; the wrong one may be followed"
 ARMS_WRONG = "arms placed wrongly"
 BODY_WRONG = "body placed wrongly: landmarks jump, swap sides or shrink"
+ONE_HAND = "one hand off the floor: not a push-up on both arms"
 
 # What nobody can tell with a flag: everything, or what is measured on the arms. Hips and head are judged well
 # beside arms that are wrong: they are of other landmarks.
-_HIDES_ALL = (NO_PERSON, LOST, BODY_WRONG)
+_HIDES_ALL = (NO_PERSON, LOST, BODY_WRONG, ONE_HAND)
 _ON_ARMS = ("shallow_depth", "incomplete_lockout", "elbows_flared", "asymmetric")
 
 # The camera's turn away from a pure side view, in degrees. Fitted to the 122 real clips on whose view two
@@ -103,6 +104,7 @@ def assess(
         BLURRED: detail_level < limits.min_sharpness,
         ARMS_WRONG: arms,
         BODY_WRONG: body,
+        ONE_HAND: _hands_apart(part, aspect) > limits.max_hands_apart,
     }
     flags = tuple(text for text, wrong in checks.items() if wrong)
     return Assessment(detected, in_frame, visibility, brightness, detail_level, view, flags)
@@ -143,6 +145,18 @@ def _misplaced(pose: Pose, view: View, aspect: float, limits: params.Quality) ->
     return arms_wrong, body_wrong
 
 
+def _hands_apart(pose: Pose, aspect: float) -> float:
+    """Return how much farther below its shoulder one hand is than the other, in `_unit`s; 0 without a person.
+
+    Hands that stand on the floor are level with each other, as shoulders are, but for perspective.
+    """
+    pose = _lying(pose)
+    if len(pose) < _MIN_FRAMES:
+        return 0.0
+    down = {s: pose.xy[:, INDEX[f"{s}_wrist"], 1] - pose.xy[:, INDEX[f"{s}_shoulder"], 1] for s in _SIDES}
+    return float(abs(np.median(down["left"] - down["right"])) / _unit(pose, aspect))
+
+
 def _lying(pose: Pose) -> Pose:
     """Return the frames with a person whose trunk is nearer to level; all with a person where too few are."""
     found = np.flatnonzero(pose.detected)
@@ -167,15 +181,25 @@ def _shortest(pose: Pose, bones: Sequence[tuple[str, str]]) -> float:
 
 
 def _step(pose: Pose, joints: list[int], aspect: float) -> float:
-    """Return how far the fastest joint goes from frame to frame, in trunk lengths of the picture.
+    """Return how far the fastest joint goes from frame to frame, in `_unit`s."""
+    steps = np.linalg.norm(np.diff(_square(pose, aspect)[:, joints], axis=0), axis=-1).max(axis=1)
+    return float(np.percentile(steps, _HIGH) / _unit(pose, aspect))
 
-    Or in shoulder widths, where these are longer: from the front the trunk is foreshortened.
+
+def _unit(pose: Pose, aspect: float) -> float:
+    """Return the trunk's length in the picture, in shares of the picture's height.
+
+    Or the shoulders' width, where it is longer: from the front the trunk is foreshortened.
     """
-    at = pose.xy * np.array([aspect, 1], dtype=np.float32)
+    at = _square(pose, aspect)
     trunk = _middle(at, "shoulder") - _middle(at, "hip")
-    unit = max(float(np.median(np.linalg.norm(line, axis=1))) for line in (trunk, _between(at, "shoulder")))
-    steps = np.linalg.norm(np.diff(at[:, joints], axis=0), axis=-1).max(axis=1)
-    return float(np.percentile(steps, _HIGH) / max(unit, 1e-6))
+    lengths = [np.linalg.norm(line, axis=1) for line in (trunk, _between(at, "shoulder"))]
+    return max(*(float(np.median(length)) for length in lengths), 1e-6)
+
+
+def _square(pose: Pose, aspect: float) -> Floats:
+    """Return (T, 33, 2) in shares of the picture's height, across as well."""
+    return pose.xy * np.array([aspect, 1], dtype=np.float32)
 
 
 def view_of(pose: Pose) -> View:

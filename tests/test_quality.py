@@ -182,7 +182,20 @@ def test_landmarks_that_cannot_be_right_are_flagged(default_params, change, flag
 @settings(deadline=None, max_examples=25)
 def test_good_landmarks_are_not_flagged_however_fast_the_rep(default_params, view, tempo_s, seed):
     pose = figure(view, tempo_s=tempo_s, noise=0.002, seed=seed)
-    assert not {quality.ARMS_WRONG, quality.BODY_WRONG} & set(assess(pose, default_params).flags)
+    wrong = {quality.ARMS_WRONG, quality.BODY_WRONG, quality.ONE_HAND}
+    assert not wrong & set(assess(pose, default_params).flags)
+
+
+@pytest.mark.parametrize("view", ["side", "oblique", "front"])
+def test_a_push_up_on_one_arm_is_flagged_and_nothing_of_it_is_told(default_params, default_taxonomy, view):
+    def onto_the_back(xy, world):
+        xy[:, INDEX["right_wrist"]] = xy[:, INDEX["right_hip"]]
+
+    pose = figure(view)
+    flags = misplaced(pose, onto_the_back, slice(None), default_params)
+    assert quality.ONE_HAND in flags
+    assert quality.ONE_HAND not in misplaced(pose, onto_the_back, slice(8, 12), default_params)
+    assert all(quality.hides([quality.ONE_HAND], error) for error in default_taxonomy.ids)
 
 
 def test_wrong_arms_hide_what_is_measured_on_arms_only(default_taxonomy):

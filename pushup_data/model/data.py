@@ -53,7 +53,7 @@ _CHANNELS = (
 KINEMATIC = slice(_CHANNELS.index("height"), _CHANNELS.index("height") + len(KINEMATICS))
 FRONT = _CHANNELS.index("front")
 # How far a rule's opinion counts: beyond a probability of 0.98 it is sure enough.
-_MAX_LOGIT = 4.0
+MAX_LOGIT = 4.0
 _AROUND = 0.1  # of a rep's length, before and after it: reps are cut tightly, and the top matters
 
 
@@ -172,8 +172,8 @@ def sequence(
 
 
 def _prior(probability: Floats) -> Series:
-    """Return the rules' log-odds, cut at _MAX_LOGIT either way; 0, which says nothing, where NaN."""
-    return np.clip(log_odds(np.nan_to_num(probability, nan=0.5)), -_MAX_LOGIT, _MAX_LOGIT)
+    """Return the rules' log-odds, cut at MAX_LOGIT either way; 0, which says nothing, where NaN."""
+    return np.clip(log_odds(np.nan_to_num(probability, nan=0.5)), -MAX_LOGIT, MAX_LOGIT)
 
 
 def _kinematic(signals: Signals, rep: Seen) -> list[Series]:
