@@ -13,7 +13,7 @@ rep's 16 pictures cost far more than its landmarks.
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from pushup_data import metrics
 
 Floats = npt.NDArray[np.float64]
 FOLDS = 5
+Sets = tuple[int, int, Path, Mapping[str, float] | None]  # how many, seed, folder, shares of views
 
 
 def main() -> None:
@@ -78,11 +79,16 @@ def arguments() -> argparse.Namespace:
 def load(
     sets: int, front: int, folder: Path, streams: Sequence[str] = ("pose",), *, true_joints: bool = False
 ) -> Corpus:
-    mixed = of_avatars(sets, 1000, folder / "mixed", None, streams, true_joints=true_joints)
-    if not front:
-        return mixed
-    more = of_avatars(front, 2000, folder / "front", {"front": 1.0}, streams, true_joints=true_joints)
-    return join(mixed, more)
+    parts = [
+        of_avatars(*which, streams, true_joints=true_joints) for which in collections(sets, front, folder)
+    ]
+    return join(*parts)
+
+
+def collections(sets: int, front: int, folder: Path) -> list[Sets]:
+    """Return what films() is to make: sets as they come, and `front` more of them seen from the front."""
+    mixed, more = (sets, 1000, folder / "mixed", None), (front, 2000, folder / "front", {"front": 1.0})
+    return [mixed, more] if front else [mixed]
 
 
 def contenders(options: argparse.Namespace) -> dict[str, Fit]:

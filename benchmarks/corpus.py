@@ -95,24 +95,32 @@ def of_avatars(
     The labels are the truth, unknown where the camera cannot show an error. Sets with a flawed picture are
     left out. With `true_joints` the body's own joints stand in the place of MediaPipe's landmarks.
     """
-    recipes = [Recipe(seed=seed, number=i, reps=(3, 6), views=views) for i in range(count)]
-    truth = sets.render(recipes, folder)
-    rendered = truth.filter(pl.col("file").is_in([r.name for r in recipes]))
-    films = {row["file"]: (row, table) for row, table in tracked(rendered, folder) if not row["flaw"]}
+    made = films(count, seed, folder, views)
     if true_joints:
-        films = {file: (row, _with_joints(row, table)) for file, (row, table) in films.items()}
-    found = join(*(labelled_avatar(row, table) for row, table in films.values()))
+        made = {file: (row, with_joints(row, table)) for file, (row, table) in made.items()}
+    found = join(*(labelled_avatar(row, table) for row, table in made.values()))
+    sizes = [{"video_id": f, "width": row["width"], "height": row["height"]} for f, (row, _) in made.items()]
     pixels = crops.crops(
         streams,
         found.reps,
-        truth.select(pl.col("file").alias("video_id"), "width", "height"),
-        lambda file: landmarks.from_table(films[file][1]),
+        pl.DataFrame(sizes),
+        lambda file: landmarks.from_table(made[file][1]),
         lambda file: folder / file,
     )
     return replace(found, pixels=pixels)
 
 
-def _with_joints(row: dict[str, Any], table: pl.DataFrame) -> pl.DataFrame:
+def films(
+    count: int, seed: int, folder: Path, views: Mapping[str, float] | None
+) -> dict[str, tuple[dict[str, Any], pl.DataFrame]]:
+    """Render and track what is missing; return by file a row of tables.TRUTH and tables.POSE, if no flaw."""
+    recipes = [Recipe(seed=seed, number=i, reps=(3, 6), views=views) for i in range(count)]
+    truth = sets.render(recipes, folder)
+    rendered = truth.filter(pl.col("file").is_in([r.name for r in recipes]))
+    return {row["file"]: (row, table) for row, table in tracked(rendered, folder) if not row["flaw"]}
+
+
+def with_joints(row: dict[str, Any], table: pl.DataFrame) -> pl.DataFrame:
     """Return tables.POSE with the true joints; MediaPipe's stay where the body has none (mouth, eyes)."""
     picture, space = (np.array(row[name], dtype=np.float32) for name in ("joints_2d", "joints_3d"))
     frames = min(len(picture), len(table))

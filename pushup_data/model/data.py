@@ -164,11 +164,18 @@ def sequence(
     frames = np.flatnonzero(seen)
     columns = [np.interp(at, frames, channel) for channel in places.T]
     columns.append(np.interp(at, np.arange(len(seen)), seen.astype(float)))
-    columns += [_resampled(channel[start:end], at) for channel in _kinematic(signals, rep)]
+    columns += [*measured(signals, rep, steps).T]
     columns += [np.full(steps, float(rep.view == view)) for view in _VIEWS]
     columns.append(np.full(steps, float(rep.support == "knees")))
     columns += [np.full(steps, value) for value in _prior(opinions)]
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def measured(signals: Signals, rep: Seen, steps: int) -> Series:
+    """Return a rep's KINEMATICS over time, (steps, signals), NaN where unknown; `signals` are the video's."""
+    start, end = window(rep, len(signals))
+    at: Series = np.linspace(0, end - start - 1, steps, dtype=np.float64)
+    return np.stack([_resampled(channel[start:end], at) for channel in _kinematic(signals, rep)], axis=1)
 
 
 def _prior(probability: Floats) -> Series:
@@ -222,20 +229,20 @@ def sequences(
         v: (w, h, fps) for v, w, h, fps in videos.select("video_id", "width", "height", "fps").iter_rows()
     }
     result = np.full((len(reps), steps, len(channels(errors))), np.nan, dtype=np.float32)
-    rows = reps.with_row_index("row").select(
-        "row", "video_id", "start", "end", "near_side", "view", "support"
-    )
-    grouped = rows.partition_by("video_id", maintain_order=True)
+    grouped = reps.with_row_index("row").partition_by("video_id", maintain_order=True)
     for group in tqdm(grouped, desc=label, unit="video", disable=None):
         video_id = group["video_id"][0]
         pose = read(video_id)
         width, height, fps = films[video_id]
         signals = kinematics.measure(pose, fps, width, height)
-        for row, _, *seen_as in group.iter_rows():
-            result[row] = sequence(
-                pose, signals, Seen(*seen_as), said[row], size=(width, height), steps=steps
-            )
+        for row, rep in zip(group["row"], seen_as(group), strict=True):
+            result[row] = sequence(pose, signals, rep, said[row], size=(width, height), steps=steps)
     return result
+
+
+def seen_as(reps: pl.DataFrame) -> list[Seen]:
+    """Return the rows of tables.REPS as what sequence() asks for."""
+    return [Seen(*row) for row in reps.select("start", "end", "near_side", "view", "support").iter_rows()]
 
 
 def targets(labels: pl.DataFrame, rep_ids: Sequence[str], errors: Sequence[str]) -> Floats:

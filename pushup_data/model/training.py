@@ -101,7 +101,7 @@ def fit(
 
     with _reproducible(seed) as generator:
         network = Network(x.shape[2], errors, model)
-        _standardise(network, x)
+        standardise(network, x)
         optimizer = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=_WEIGHT_DECAY)
         batches = -(-len(x) // settings.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -150,7 +150,7 @@ def fit(
     )
 
 
-def _standardise(network: Network, x: Tensor) -> None:
+def standardise(network: Network, x: Tensor) -> None:
     """Tell the network the mean and spread of each channel of (N, steps, channels)."""
     network.mean.copy_(torch.nan_to_num(x.nanmean(dim=(0, 1))))
     spread = (x - network.mean).square().nanmean(dim=(0, 1)).sqrt()
