@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.float64]
 Strings = npt.NDArray[np.str_]
 
 ERRORS = TAXONOMY.ids
+# Severity below which people would not call it an error: as present, it would teach a line that lies too low.
+MILD = 0.3
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Corpus:
 
     def dataset(self, y: data.Floats | None = None) -> Dataset:
         return Dataset(self.rep_ids, self.groups, self.x, self.y if y is None else y, self.pixels)
+
+    def clear(self) -> "Corpus":
+        """Return the reps with mild errors unknown: what is taught to judge people."""
+        mild = (self.y == 1) & (self.severity < MILD)
+        return replace(self, y=np.where(mild, np.float32(np.nan), self.y))
 
     @property
     def shown(self) -> npt.NDArray[np.bool_]:

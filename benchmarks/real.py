@@ -51,7 +51,7 @@ class Task:
 
     def __init__(self, train: list[Clip], test: list[Clip] | None, avatars: Corpus) -> None:
         self.clips = test or train
-        self.avatars = avatars
+        self.avatars = avatars.clear()
         scenes = {c.scene for c in test or ()}
         kept = [c for c in train if c.scene not in scenes]
         if len(kept) < len(train):

@@ -3,7 +3,8 @@
     python benchmarks/release.py [--sets 300] [--front 60] [--work DIR] [--evidence SENTENCE ...] [--out DIR]
 
 Avatars are rendered into --work where they are missing. A fifth of the bodies say when to stop, and choose
-calibration and thresholds. --evidence are figures measured elsewhere, each with its command, for the card.
+calibration and thresholds; mild errors are left unknown (corpus.MILD). --evidence are figures measured
+elsewhere, each with its command, for the card.
 """
 
 import argparse
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=CHECKOUT / "models" / "released")
     parser.add_argument("--evidence", nargs="*", default=[])
     options = parser.parse_args()
-    avatars = load(options.sets, options.front, options.work)
+    avatars = load(options.sets, options.front, options.work).clear()
     held = apart(avatars.groups, 0.2, SETTINGS.seed)
     sides = {"train": avatars.take(~held), "val": avatars.take(held)}
     train, val = (side.dataset() for side in sides.values())

@@ -29,7 +29,7 @@ SEVERAL = "several people in the picture"
 UNSURE_WHO = "several people move alike; the wrong one may be followed"
 ARMS_WRONG = "arms placed wrongly"
 BODY_WRONG = "body placed wrongly: landmarks jump, swap sides or shrink"
-ONE_HAND = "one hand off the floor: not a push-up on both arms"
+ONE_HAND = "one hand off the floor"
 
 # What nobody can tell with a flag: everything, or what is measured on the arms. Hips and head are judged well
 # beside arms that are wrong: they are of other landmarks.
