@@ -12,6 +12,7 @@ People (as in real.py: five folds of scenes, learnt from people), F1 and AP per 
 Avatars (as in bodies.py: five folds of bodies), AP and the best F1 of trees on kinematic features:
 - usual: beside each feature, how far it is from the median over the video's reps: what is off because of
   body, camera or landmarker would fall out. And what trees that learnt so from avatars make of people
+- hidden: the same, where the trees learn every rep twice, once without that: as the only rep of its video
 - lifted: a convolutional network learns the true kinematic signals from MediaPipe's; its guess stands beside
 - shown: an error counts only where the true joints show it, more than 95 of 100 right reps of its view do
 """
@@ -48,6 +49,7 @@ Variant = Callable[[Corpus, Corpus, int], Judge]  # of train, val, seed
 
 FIT = network(SETTINGS.model, SETTINGS.train)
 SURE = 0.05
+PER_SIGNAL = 9  # features of a kinematic signal
 
 
 def main() -> None:
@@ -225,15 +227,17 @@ def on_avatars(avatars: Corpus, true: Floats) -> None:
         print(f"| {name} | {one * unit:.2f} | {other * unit:.2f} |")
     print("\n| AP, best F1 | " + " | ".join(ERRORS) + " | macro |\n|---" + "|---" * (len(ERRORS) + 1) + "|")
     hidden = unshown(avatars, true)
-    for name, x, y in (
-        ("trees", plain, avatars.y),
-        ("trees, usual", beside_usual(avatars), avatars.y),
-        ("trees, lifted", np.concatenate([plain, lifted], axis=1), avatars.y),
-        ("trees, shown", plain, np.where(hidden, np.nan, avatars.y)),
+    usual = beside_usual(avatars)
+    for name, x, y, learnt in (
+        ("trees", plain, avatars.y, [plain]),
+        ("trees, usual", usual, avatars.y, [usual]),
+        ("trees, usual, hidden", usual, avatars.y, [usual, alone(usual)]),
+        ("trees, lifted", raised := np.concatenate([plain, lifted], axis=1), avatars.y, [raised]),
+        ("trees, shown", plain, np.where(hidden, np.nan, avatars.y), [plain]),
     ):
         said = np.full(y.shape, np.nan)
         for rest, test in folds(avatars):
-            said[test] = grown(x[rest], y[rest], 0)(x[test])
+            said[test] = grown(*repeated([v[rest] for v in learnt], y[rest]), 0)(x[test])
         each = np.array([measured(y[:, e], said[:, e]) for e in range(len(ERRORS))])
         cells = [f"{ap:.2f}, {f1:.2f}" for ap, f1 in [*each, each.mean(axis=0)]]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
@@ -243,18 +247,33 @@ def on_avatars(avatars: Corpus, true: Floats) -> None:
 def beside_usual(reps: Corpus) -> data.Floats:
     """Return features, and how far the kinematic ones are from the median over the video's reps."""
     plain, videos = features(reps.x), np.array(reps.videos)
-    off = plain[:, : plain.shape[1] - (reps.x.shape[2] - KINEMATIC.stop)].copy()
+    off = plain[:, : len(KINEMATICS) * PER_SIGNAL].copy()
     for video in set(reps.videos):
         off[videos == video] -= np.nanmedian(off[videos == video], axis=0)
     return np.concatenate([plain, off], axis=1)
 
 
+def alone(usual: data.Floats) -> data.Floats:
+    """Return beside_usual() as if each rep were the only one of its video."""
+    changed = usual.copy()
+    changed[:, -len(KINEMATICS) * PER_SIGNAL :] = 0
+    return changed
+
+
+def repeated(views: list[data.Floats], y: data.Floats) -> tuple[data.Floats, data.Floats]:
+    return np.concatenate(views), np.concatenate([y] * len(views))
+
+
 def from_avatars_to_people(task: real.Task) -> None:
-    for i, (name, told) in enumerate(
-        {"trees": lambda c: features(c.x), "trees, usual": beside_usual}.items()
+    ours, theirs = task.avatars, task.judged
+    usual, people = beside_usual(ours), beside_usual(theirs)
+    for name, learnt, x in (
+        ("trees", [features(ours.x)], features(theirs.x)),
+        ("trees, usual", [usual], people),
+        ("trees, usual, hidden", [usual, alone(usual)], people),
     ):
-        said = grown(told(task.avatars), task.avatars.y, 0)(told(task.judged))
-        rows(task, name, [real.whole(task, said, said >= 0.5)], head=not i)
+        said = grown(*repeated(learnt, ours.y), 0)(x)
+        rows(task, name, [real.whole(task, said, said >= 0.5)], head=name == "trees")
 
 
 def folds(avatars: Corpus) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
@@ -306,9 +325,8 @@ def lift(avatars: Corpus, true: Floats) -> tuple[data.Floats, Floats, Floats]:
         guess[test] = lifter(avatars.x[rest], true[rest])(avatars.x[test])
     x = avatars.x.copy()
     x[..., KINEMATIC] = guess
-    count = features(x).shape[1] - (x.shape[2] - KINEMATIC.stop)
     before, after = (np.nanmean(np.abs(s - true), axis=(0, 1)) for s in (avatars.x[..., KINEMATIC], guess))
-    return features(x)[:, :count], before, after
+    return features(x)[:, : len(KINEMATICS) * PER_SIGNAL], before, after
 
 
 def lifter(x: data.Floats, true: Floats, epochs: int = 40) -> Callable[[data.Floats], Floats]:
