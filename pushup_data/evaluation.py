@@ -122,14 +122,13 @@ def people(judged: Judged) -> dict[str, Any]:
 def _part(judged: Judged, keep: Bools, errors: Sequence[str], weights: Floats) -> dict[str, Any]:
     """Return the metrics on the reps where `keep` (N,) is true, those per error without intervals."""
     part, weights = judged.take(keep), weights[:, keep]
-    each = np.ones((1, len(part.subjects)))
     table = {}
     for e, error in enumerate(errors):
         row = _counts(part, e)
         for name in part.predictors:
             _, positive, probability, said = part.parts(name, e)
             why = obstacle(positive, probability)
-            found = {} if why else curves(positive, probability, said, each)
+            found = {} if why else curves(positive, probability, said, np.ones((1, len(positive))))
             row[name] = {m: rounded(found[m][0]) if found else None for m in ("f1", "ap")}
             row[name] |= {"reason": why} if why else {}
         table[error] = row

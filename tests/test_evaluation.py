@@ -102,6 +102,18 @@ def test_a_view_is_measured_on_its_own_reps():
     assert "no positive among 2" in views["front"]["errors"]["hips_piked"]["rules"]["reason"]
 
 
+def test_a_part_with_unknown_labels_is_measured_on_the_known_ones():
+    some = judged(
+        [[1, 0], [0, NAN], [NAN, 1], [0, 0]], rules=[[0.9, 0.1], [0.2, 0.9], [0.9, 0.8], [0.7, 0.2]]
+    )
+    found = report(Judged(some.subjects, some.truth, some.predictors, {"view": ["side"] * 4}))
+    part = found["by"]["view"]["side"]["errors"]
+    for error in ERRORS:
+        assert part[error]["unknown"] == 1
+        for metric in ("f1", "ap"):
+            assert part[error]["rules"][metric] == found["errors"][error]["rules"][metric]
+
+
 def test_people_lie_apart_and_who_shows_nothing_has_no_f1():
     said = [[0.9, 0], [0.2, 0], [0.1, 0], [0.9, 0]]
     found = report(judged([[1, 0], [1, 0], [1, 0], [0, 0]], ["ann", "ann", "bob", "eve"], rules=said))[
