@@ -79,13 +79,11 @@ def arguments() -> argparse.Namespace:
 def load(
     sets: int, front: int, folder: Path, streams: Sequence[str] = ("pose",), *, true_joints: bool = False
 ) -> Corpus:
-    parts = [
-        of_avatars(*which, streams, true_joints=true_joints) for which in collections(sets, front, folder)
-    ]
-    return join(*parts)
+    parts = chosen(sets, front, folder)
+    return join(*(of_avatars(*which, streams, true_joints=true_joints) for which in parts))
 
 
-def collections(sets: int, front: int, folder: Path) -> list[Sets]:
+def chosen(sets: int, front: int, folder: Path) -> list[Sets]:
     """Return what films() is to make: sets as they come, and `front` more of them seen from the front."""
     mixed, more = (sets, 1000, folder / "mixed", None), (front, 2000, folder / "front", {"front": 1.0})
     return [mixed, more] if front else [mixed]

@@ -18,7 +18,7 @@ reps that the rules find worst, its 0 to all.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from pushup_data.model.data import Dataset
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Learn = Callable[[Corpus, Corpus, int], Judge]  # from train, val, seed
 Said = list[tuple[Floats, Floats]]  # per seed: a clip's probability, and whether it is said (clips, columns)
 
 SOURCES = ("avatars", "real", "both")
@@ -143,11 +144,12 @@ def opinions(task: Task, seeds: int) -> dict[str, Said]:
     for name, fit in FITS.items():
         for source in SOURCES:
             for seed in range(seeds):
-                said.setdefault(f"{name}, {source}", []).append(_judged(task, fit, source, seed))
+                run = judged(task, lambda t, v, s, fit=fit: fit(t.dataset(), v.dataset(), s), source, seed)  # type: ignore[misc]
+                said.setdefault(f"{name}, {source}", []).append(run)
     return said
 
 
-def errors(task: Task, said: dict[str, Said]) -> None:
+def errors(task: Task, said: Mapping[str, Said]) -> None:
     truth = consensus(task.clips)
     standard = np.array([c.standard for c in task.clips])
     for title, keep in (
@@ -179,10 +181,11 @@ def errors(task: Task, said: dict[str, Said]) -> None:
     missed(task, said, truth)
 
 
-def _judged(task: Task, fit: Fit, source: str, seed: int) -> tuple[Floats, Floats]:
+def judged(task: Task, learn: Learn, source: str, seed: int) -> tuple[Floats, Floats]:
+    """Return (clips, errors): probability, and whether it is said, of what is learnt from the source."""
     probability, present = np.full(task.judged.y.shape, np.nan), np.zeros(task.judged.y.shape, dtype=bool)
     for train, val, test in task.runs(source, seed):
-        judge = fit(train.dataset(), val.dataset(), seed)
+        judge = learn(train, val, seed)
         probability[test], present[test] = with_rules(judge, task.judged.take(test))
     return whole(task, probability, present)
 

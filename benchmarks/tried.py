@@ -27,10 +27,11 @@ import numpy as np
 import numpy.typing as npt
 import real
 import torch
-from bodies import FOLDS, collections
+from bodies import FOLDS, chosen
 from collection import SETTINGS, load, parser
 from contenders import Judge, network
 from corpus import ERRORS, Corpus, films, join, labelled_avatar, with_joints
+from gap import STATISTICS
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import average_precision_score, precision_recall_curve
 from sklearn.model_selection import GroupKFold
@@ -45,11 +46,10 @@ from pushup_data.model.network import Network
 from pushup_data.params import Model
 
 Floats = npt.NDArray[np.float64]
-Variant = Callable[[Corpus, Corpus, int], Judge]  # of train, val, seed
 
 FIT = network(SETTINGS.model, SETTINGS.train)
 SURE = 0.05
-PER_SIGNAL = 9  # features of a kinematic signal
+EPOCHS = 40  # of a lifter
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def on_people(task: real.Task, seeds: int) -> None:
-    variants: dict[str, Variant] = {
+    variants: dict[str, real.Learn] = {
         "as it is": lambda train, val, seed: FIT(train.dataset(), val.dataset(), seed),
         "pseudo-labels": pseudo_labels,
         "pretrained": pretrained,
@@ -78,7 +78,7 @@ def on_people(task: real.Task, seeds: int) -> None:
         "trees beside the rules": with_trees,
     }
     for i, (name, variant) in enumerate(variants.items()):
-        runs = [judged(task, variant, seed) for seed in range(seeds)]
+        runs = [real.judged(task, variant, "real", seed) for seed in range(seeds)]
         rows(task, name, runs, head=not i)
 
 
@@ -94,25 +94,18 @@ def rows(task: real.Task, name: str, runs: real.Said, *, head: bool) -> None:
         print(f"| {name} | {title} | " + " | ".join(cells) + " |", flush=True)
 
 
-def judged(task: real.Task, variant: Variant, seed: int) -> tuple[Floats, Floats]:
-    probability, present = np.full(task.judged.y.shape, np.nan), np.zeros(task.judged.y.shape, dtype=bool)
-    for train, val, test in task.runs("real", seed):
-        judge = variant(train, val, seed)
-        probability[test], present[test] = real.with_rules(judge, task.judged.take(test))
-    return real.whole(task, probability, present)
-
-
 def pseudo_labels(train: Corpus, val: Corpus, seed: int) -> Judge:
     said, _ = real.with_rules(FIT(train.dataset(), val.dataset(), seed), train)
-    open_ = np.isnan(train.y) & train.shown
-    y = np.where(open_ & (said > 1 - SURE), 1, np.where(open_ & (said < SURE), 0, train.y))
+    unknown = np.isnan(train.y) & train.shown
+    y = np.where(unknown & (said > 1 - SURE), 1, np.where(unknown & (said < SURE), 0, train.y))
     return FIT(replace(train, y=y.astype(np.float32)).dataset(), val.dataset(), seed)
 
 
 def pretrained(train: Corpus, val: Corpus, seed: int) -> Judge:
     """Hide two fifths of each rep's steps, in runs of four, and learn to fill them in; then as usual."""
     torch.manual_seed(seed)
-    x = torch.from_numpy(np.concatenate([train.x, val.x])[data.seen(np.concatenate([train.x, val.x]))])
+    reps = np.concatenate([train.x, val.x])
+    x = torch.from_numpy(reps[data.seen(reps)])
     net = Network(x.shape[2], len(ERRORS), SETTINGS.model)
     with torch.no_grad():
         training.standardise(net, x)
@@ -199,9 +192,7 @@ def out_of_fold(
 ) -> Floats:
     """Return (N, errors) for reps whose person or body was not learnt from."""
     said = np.full(corpus.y.shape, np.nan)
-    for rest, test in GroupKFold(FOLDS, shuffle=True, random_state=seed).split(
-        corpus.x, groups=corpus.groups
-    ):
+    for rest, test in folds(corpus, seed):
         said[test] = fit(rest)(features(corpus.x[test]))
     return said
 
@@ -209,7 +200,7 @@ def out_of_fold(
 def with_truth(sets: int, front: int, folder: Path) -> tuple[Corpus, Floats]:
     """Return the avatars' reps, and (N, steps, signals): KINEMATICS as the bodies' own joints have them."""
     parts, true = [], []
-    for row, table in (f for which in collections(sets, front, folder) for f in films(*which).values()):
+    for row, table in (f for which in chosen(sets, front, folder) for f in films(*which).values()):
         part = labelled_avatar(row, table)
         signals = kinematics.measure(
             landmarks.from_table(with_joints(row, table)), row["fps"], row["width"], row["height"]
@@ -238,7 +229,7 @@ def on_avatars(avatars: Corpus, true: Floats) -> None:
         said = np.full(y.shape, np.nan)
         for rest, test in folds(avatars):
             said[test] = grown(*repeated([v[rest] for v in learnt], y[rest]), 0)(x[test])
-        each = np.array([measured(y[:, e], said[:, e]) for e in range(len(ERRORS))])
+        each = np.array([scores(y[:, e], said[:, e]) for e in range(len(ERRORS))])
         cells = [f"{ap:.2f}, {f1:.2f}" for ap, f1 in [*each, each.mean(axis=0)]]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
     print(f"not shown: {hidden.sum()} of {(avatars.y == 1).sum()} errors")
@@ -247,7 +238,7 @@ def on_avatars(avatars: Corpus, true: Floats) -> None:
 def beside_usual(reps: Corpus) -> data.Floats:
     """Return features, and how far the kinematic ones are from the median over the video's reps."""
     plain, videos = features(reps.x), np.array(reps.videos)
-    off = plain[:, : len(KINEMATICS) * PER_SIGNAL].copy()
+    off = plain[:, : len(KINEMATICS) * len(STATISTICS)].copy()
     for video in set(reps.videos):
         off[videos == video] -= np.nanmedian(off[videos == video], axis=0)
     return np.concatenate([plain, off], axis=1)
@@ -256,7 +247,7 @@ def beside_usual(reps: Corpus) -> data.Floats:
 def alone(usual: data.Floats) -> data.Floats:
     """Return beside_usual() as if each rep were the only one of its video."""
     changed = usual.copy()
-    changed[:, -len(KINEMATICS) * PER_SIGNAL :] = 0
+    changed[:, -len(KINEMATICS) * len(STATISTICS) :] = 0
     return changed
 
 
@@ -276,12 +267,12 @@ def from_avatars_to_people(task: real.Task) -> None:
         rows(task, name, [real.whole(task, said, said >= 0.5)], head=name == "trees")
 
 
-def folds(avatars: Corpus) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    made = GroupKFold(FOLDS, shuffle=True, random_state=0)
-    return list(made.split(avatars.x, groups=avatars.groups))
+def folds(corpus: Corpus, seed: int = 0) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Return (rest, test) per fold, nobody in both."""
+    return list(GroupKFold(FOLDS, shuffle=True, random_state=seed).split(corpus.x, groups=corpus.groups))
 
 
-def measured(y: data.Floats, said: Floats) -> tuple[float, float]:
+def scores(y: data.Floats, said: Floats) -> tuple[float, float]:
     """Return AP, and F1 at the threshold that is best in hindsight."""
     known = np.isfinite(y) & np.isfinite(said)
     precision, recall, _ = precision_recall_curve(y[known], said[known])
@@ -326,11 +317,11 @@ def lift(avatars: Corpus, true: Floats) -> tuple[data.Floats, Floats, Floats]:
     x = avatars.x.copy()
     x[..., KINEMATIC] = guess
     before, after = (np.nanmean(np.abs(s - true), axis=(0, 1)) for s in (avatars.x[..., KINEMATIC], guess))
-    return features(x)[:, : len(KINEMATICS) * PER_SIGNAL], before, after
+    return features(x)[:, : len(KINEMATICS) * len(STATISTICS)], before, after
 
 
-def lifter(x: data.Floats, true: Floats, epochs: int = 40) -> Callable[[data.Floats], Floats]:
-    """Learn true signals (N, steps, signals) from sequences."""
+def lifter(x: data.Floats, true: Floats) -> Callable[[data.Floats], Floats]:
+    """Learn true signals (N, steps, signals) from x (N, steps, channels); return what guesses them."""
     torch.manual_seed(0)
     inputs = torch.from_numpy(x[..., : -len(ERRORS)])
     mean = torch.nan_to_num(inputs.nanmean(dim=(0, 1)))
@@ -357,7 +348,7 @@ def lifter(x: data.Floats, true: Floats, epochs: int = 40) -> Callable[[data.Flo
         return torch.as_tensor(values[..., KINEMATIC] + net(values.transpose(1, 2)).transpose(1, 2))
 
     optimizer = torch.optim.AdamW(net.parameters(), lr=0.002, weight_decay=0.05)
-    for _ in range(epochs):
+    for _ in range(EPOCHS):
         for batch in torch.split(torch.randperm(len(inputs)), 16):
             values = inputs[batch]
             values = values + 0.1 * torch.randn(len(batch), 1, values.shape[2])

@@ -31,8 +31,8 @@ ARMS_WRONG = "arms placed wrongly"
 BODY_WRONG = "body placed wrongly: landmarks jump, swap sides or shrink"
 ONE_HAND = "one hand off the floor"
 
-# What nobody can tell with a flag: everything, or what is measured on the arms. Hips and head are judged well
-# beside arms that are wrong: they are of other landmarks.
+# What nobody can tell with a flag: everything (the errors are of push-ups on both arms), or what is measured
+# on the arms. Hips and head are judged well beside arms that are wrong: they are of other landmarks.
 _HIDES_ALL = (NO_PERSON, LOST, BODY_WRONG, ONE_HAND)
 _ON_ARMS = ("shallow_depth", "incomplete_lockout", "elbows_flared", "asymmetric")
 
@@ -95,7 +95,8 @@ def assess(
     brightness = float(np.median(light)) if len(light) else nan
     detail_level = float(np.median(detail)) if len(detail) else nan
     view = view_of(part)
-    arms, body = _misplaced(part, view, aspect, limits)
+    lying = _lying(part)
+    arms, body = _misplaced(lying, view, aspect, limits)
     checks = {
         NO_PERSON: detected == 0,
         LOST: 0 < detected < limits.min_detected,
@@ -104,7 +105,7 @@ def assess(
         BLURRED: detail_level < limits.min_sharpness,
         ARMS_WRONG: arms,
         BODY_WRONG: body,
-        ONE_HAND: _hands_apart(part, aspect) > limits.max_hands_apart,
+        ONE_HAND: _hands_apart(lying, aspect) > limits.max_hands_apart,
     }
     flags = tuple(text for text, wrong in checks.items() if wrong)
     return Assessment(detected, in_frame, visibility, brightness, detail_level, view, flags)
@@ -121,7 +122,6 @@ def _misplaced(pose: Pose, view: View, aspect: float, limits: params.Quality) ->
 
     Only what the view shows is asked: MediaPipe invents the far leg, and seen from the front both legs.
     """
-    pose = _lying(pose)
     if len(pose) < _MIN_FRAMES:
         return False, False
     front = view == "front"
@@ -150,7 +150,6 @@ def _hands_apart(pose: Pose, aspect: float) -> float:
 
     Hands that stand on the floor are level with each other, as shoulders are, but for perspective.
     """
-    pose = _lying(pose)
     if len(pose) < _MIN_FRAMES:
         return 0.0
     down = {s: pose.xy[:, INDEX[f"{s}_wrist"], 1] - pose.xy[:, INDEX[f"{s}_shoulder"], 1] for s in _SIDES}
