@@ -7,7 +7,7 @@ Chance is the average precision of a random order: the share of positives. Inter
 scenes. A probability from 0.5 on counts as found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from collection import SETTINGS, Clip, load, parser
 from sklearn.metrics import average_precision_score
 
 from pushup_data import kinematics, quality, reps, rules, taxonomy
+from pushup_data.kinematics import Signals
+from pushup_data.reps import Rep
 from pushup_data.workspace import TEMPLATE
 
 Booleans = npt.NDArray[np.bool_]
@@ -53,28 +55,43 @@ def main() -> None:
     print("\nwhere the rules are wrong, and where an error is, by scene:")
     for error in TAXONOMY.ids:
         by_scene(error, judged(error, clips, opinions))
+    print()
+    on_one_arm(clips)
 
 
 def judge(clip: Clip) -> dict[str, tuple[float | None, str]]:
     """Return error -> (largest probability over the clip's reps, its reason)."""
     signals = kinematics.measure(clip.pose, clip.fps, clip.width, clip.height)
-    luma, sharpness = clip.table["luma"].to_numpy(), clip.table["sharpness"].to_numpy()
     best: dict[str, tuple[float | None, str]] = dict.fromkeys(TAXONOMY.ids, (None, "no rep found"))
-    for rep in reps.in_signals(signals, clip.pose, clip.fps, SETTINGS.reps):
-        seen = quality.assess(
-            clip.pose,
-            luma,
-            sharpness,
-            SETTINGS.quality,
-            aspect=clip.width / clip.height,
-            start=rep.start,
-            end=rep.end,
-        )
-        for o in rules.judge(rep, signals, clip.fps, seen.flags, taxonomy=TAXONOMY, rules=SETTINGS.rules):
+    for rep, flags in flagged(clip, signals):
+        for o in rules.judge(rep, signals, clip.fps, flags, taxonomy=TAXONOMY, rules=SETTINGS.rules):
             before = best[o.error][0]
             if before is None or (o.probability is not None and o.probability > before):
                 best[o.error] = (o.probability, o.reason)
     return best
+
+
+def flagged(clip: Clip, signals: Signals) -> Iterator[tuple[Rep, tuple[str, ...]]]:
+    """Yield a clip's reps and what is flagged of them."""
+    luma, sharpness = clip.table["luma"].to_numpy(), clip.table["sharpness"].to_numpy()
+    aspect = clip.width / clip.height
+    for rep in reps.in_signals(signals, clip.pose, clip.fps, SETTINGS.reps):
+        span = {"start": rep.start, "end": rep.end}
+        yield (
+            rep,
+            quality.assess(clip.pose, luma, sharpness, SETTINGS.quality, aspect=aspect, **span).flags,
+        )
+
+
+def on_one_arm(clips: Sequence[Clip]) -> None:
+    """Print how many reps are flagged as on one arm, among those that the raters call so and the others."""
+    counts: dict[str, list[bool]] = {}
+    for clip in clips:
+        signals = kinematics.measure(clip.pose, clip.fps, clip.width, clip.height)
+        told = counts.setdefault("on one arm" if "one" in clip.variant else "others", [])
+        told += [quality.ONE_HAND in flags for _, flags in flagged(clip, signals)]
+    for name, told in counts.items():
+        print(f"{name}: {sum(told)} of {len(told)} reps are flagged as on one arm")
 
 
 def judged(
