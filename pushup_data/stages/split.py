@@ -8,7 +8,7 @@ import click
 import numpy as np
 import polars as pl
 
-from pushup_data import files, landmarks, ledger, signatures, splits, tables, workers
+from pushup_data import files, landmarks, ledger, signatures, split_proof, splits, tables, workers
 from pushup_data.errors import LabelsAtRiskError
 from pushup_data.landmarks import Pose
 from pushup_data.params import Params
@@ -54,7 +54,7 @@ def run(workspace: Workspace, params: Params, *, place_anew: bool = False) -> No
     written = tables.read(tables.ASSIGNMENTS, workspace.assignments)
     left = splits.left_out(written, reps, links)
     tables.write(tables.LEFT_OUT, left, workspace.left_out)
-    found = splits.summary(written, reps, rules, links=links, left=left, seed=params.seed)
+    found = split_proof.proof(written, reps, rules, links=links, left=left, seed=params.seed)
     files.write_json(workspace.metrics / "split.json", found)
     sizes = ", ".join(f"{n} {split}" for split, n in found["subjects"].items())
     click.echo(
