@@ -103,8 +103,8 @@ def real(folder: Path, cache: Path) -> World:
             kinematics.measure(clip.pose, clip.fps, *size),
             data.Seen(0, len(clip.table), quality.near_side(clip.pose), "side", "feet"),
             np.zeros(0, dtype=np.float32),
+            np.full((32, len(data.KINEMATICS)), np.nan),
             size=size,
-            steps=32,
         )
         x.append(data.statistics(whole[None])[0])
     return np.array(truth), np.array(x, dtype=float), np.array(rules, dtype=float), [c.scene for c in clips]

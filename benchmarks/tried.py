@@ -1,4 +1,4 @@
-"""What was tried beyond the model that is kept, each beside it in the same run.
+"""What was tried beyond the model that is kept, each beside it in the same run, and what one part brings.
 
     python benchmarks/tried.py [--train DIR ...] [--avatars DIR] [--seeds 2]
 
@@ -8,11 +8,11 @@ People (as in real.py: five folds of scenes, learnt from people), F1 and AP per 
 - three averaged: of other seeds
 - trees beside the rules: the prior is the mean of the rules' log-odds and those of trees, which are made for
   training reps by trees that did not see their scene
+- without the usual rep: nothing is said of how far a rep is from the others of its video; also where
+  avatars alone are learnt from
 
 Avatars (as in bodies.py: five folds of bodies), AP and the best F1 of trees on kinematic features:
-- usual: beside each feature, how far it is from the median over the video's reps: what is off because of
-  body, camera or landmarker would fall out. And what trees that learnt so from avatars make of people
-- hidden: the same, where the trees learn every rep twice, once without that: as the only rep of its video
+- without the usual rep: likewise; the network, too
 - lifted: a convolutional network learns the true kinematic signals from MediaPipe's; its guess stands beside
 - shown: an error counts only where the true joints show it, more than 95 of 100 right reps of its view do
 """
@@ -28,6 +28,7 @@ import numpy.typing as npt
 import real
 import torch
 from bodies import FOLDS, chosen
+from bodies import out_of_fold as out_of_fold_bodies
 from collection import SETTINGS, load, parser
 from contenders import Judge, network
 from corpus import ERRORS, Corpus, films, join, labelled_avatar, with_joints
@@ -49,6 +50,7 @@ Floats = npt.NDArray[np.float64]
 
 FIT = network(SETTINGS.model, SETTINGS.train)
 SURE = 0.05
+SIGNALS = slice(KINEMATIC.start, KINEMATIC.start + len(KINEMATICS))  # without how far apart they are
 EPOCHS = 40  # of a lifter
 
 
@@ -65,8 +67,8 @@ def main() -> None:
     clips = [clip for folder in options.train or [options.real] for clip in load(folder, options.cache)]
     task = real.Task(clips, None, avatars)
     on_people(task, options.seeds)
+    from_avatars_to_people(task, options.seeds)
     on_avatars(avatars, true)
-    from_avatars_to_people(task)
 
 
 def on_people(task: real.Task, seeds: int) -> None:
@@ -76,6 +78,7 @@ def on_people(task: real.Task, seeds: int) -> None:
         "pretrained": pretrained,
         "three averaged": averaged,
         "trees beside the rules": with_trees,
+        "without the usual rep": without_usual,
     }
     for i, (name, variant) in enumerate(variants.items()):
         runs = [real.judged(task, variant, "real", seed) for seed in range(seeds)]
@@ -151,6 +154,18 @@ def with_trees(train: Corpus, val: Corpus, seed: int) -> Judge:
     return prepared(judge, lambda x: beside_rules(x, trees(features(x))))
 
 
+def without_usual(train: Corpus, val: Corpus, seed: int) -> Judge:
+    first, second = (replace(side, x=unapart(side.x)).dataset() for side in (train, val))
+    return prepared(FIT(first, second, seed), unapart)
+
+
+def unapart(x: data.Floats) -> data.Floats:
+    """Return sequences as if each rep were the only one of its video."""
+    changed = x.copy()
+    changed[..., KINEMATIC][..., len(KINEMATICS) :] = np.nan
+    return changed
+
+
 def prepared(judge: Judge, prepare: Callable[[data.Floats], data.Floats]) -> Judge:
     return Judge(
         lambda x, _=None: judge.of(prepare(x)), judge.thresholds, lambda x: judge.uncalibrated(prepare(x))
@@ -218,53 +233,35 @@ def on_avatars(avatars: Corpus, true: Floats) -> None:
         print(f"| {name} | {one * unit:.2f} | {other * unit:.2f} |")
     print("\n| AP, best F1 | " + " | ".join(ERRORS) + " | macro |\n|---" + "|---" * (len(ERRORS) + 1) + "|")
     hidden = unshown(avatars, true)
-    usual = beside_usual(avatars)
-    for name, x, y, learnt in (
-        ("trees", plain, avatars.y, [plain]),
-        ("trees, usual", usual, avatars.y, [usual]),
-        ("trees, usual, hidden", usual, avatars.y, [usual, alone(usual)]),
-        ("trees, lifted", raised := np.concatenate([plain, lifted], axis=1), avatars.y, [raised]),
-        ("trees, shown", plain, np.where(hidden, np.nan, avatars.y), [plain]),
+    shown = np.where(hidden, np.nan, avatars.y)
+    for name, x, y in (
+        ("trees", plain, avatars.y),
+        ("trees, without the usual rep", features(unapart(avatars.x)), avatars.y),
+        ("trees, lifted", np.concatenate([plain, lifted], axis=1), avatars.y),
+        ("trees, shown", plain, shown),
     ):
         said = np.full(y.shape, np.nan)
         for rest, test in folds(avatars):
-            said[test] = grown(*repeated([v[rest] for v in learnt], y[rest]), 0)(x[test])
-        each = np.array([scores(y[:, e], said[:, e]) for e in range(len(ERRORS))])
-        cells = [f"{ap:.2f}, {f1:.2f}" for ap, f1 in [*each, each.mean(axis=0)]]
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+            said[test] = grown(x[rest], y[rest], 0)(x[test])
+        scored(name, y, said)
+    for name, part in (("", avatars), (", without the usual rep", replace(avatars, x=unapart(avatars.x)))):
+        said = out_of_fold_bodies(part, FIT, 0)[0]
+        scored(f"network{name}", avatars.y, said)
+        scored(f"network{name}, shown", shown, said)
     print(f"not shown: {hidden.sum()} of {(avatars.y == 1).sum()} errors")
 
 
-def beside_usual(reps: Corpus) -> data.Floats:
-    """Return features, and how far the kinematic ones are from the median over the video's reps."""
-    plain, videos = features(reps.x), np.array(reps.videos)
-    off = plain[:, : len(KINEMATICS) * len(STATISTICS)].copy()
-    for video in set(reps.videos):
-        off[videos == video] -= np.nanmedian(off[videos == video], axis=0)
-    return np.concatenate([plain, off], axis=1)
+def scored(name: str, y: data.Floats, said: Floats) -> None:
+    each = np.array([scores(y[:, e], said[:, e]) for e in range(len(ERRORS))])
+    cells = [f"{ap:.2f}, {f1:.2f}" for ap, f1 in [*each, each.mean(axis=0)]]
+    print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
-def alone(usual: data.Floats) -> data.Floats:
-    """Return beside_usual() as if each rep were the only one of its video."""
-    changed = usual.copy()
-    changed[:, -len(KINEMATICS) * len(STATISTICS) :] = 0
-    return changed
-
-
-def repeated(views: list[data.Floats], y: data.Floats) -> tuple[data.Floats, data.Floats]:
-    return np.concatenate(views), np.concatenate([y] * len(views))
-
-
-def from_avatars_to_people(task: real.Task) -> None:
-    ours, theirs = task.avatars, task.judged
-    usual, people = beside_usual(ours), beside_usual(theirs)
-    for name, learnt, x in (
-        ("trees", [features(ours.x)], features(theirs.x)),
-        ("trees, usual", [usual], people),
-        ("trees, usual, hidden", [usual, alone(usual)], people),
-    ):
-        said = grown(*repeated(learnt, ours.y), 0)(x)
-        rows(task, name, [real.whole(task, said, said >= 0.5)], head=name == "trees")
+def from_avatars_to_people(task: real.Task, seeds: int) -> None:
+    as_it_is: real.Learn = lambda train, val, seed: FIT(train.dataset(), val.dataset(), seed)  # noqa: E731
+    variants = {"from avatars, as it is": as_it_is, "from avatars, without the usual rep": without_usual}
+    for name, variant in variants.items():
+        rows(task, name, [real.judged(task, variant, "avatars", s) for s in range(seeds)], head=False)
 
 
 def folds(corpus: Corpus, seed: int = 0) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
@@ -315,8 +312,8 @@ def lift(avatars: Corpus, true: Floats) -> tuple[data.Floats, Floats, Floats]:
     for rest, test in folds(avatars):
         guess[test] = lifter(avatars.x[rest], true[rest])(avatars.x[test])
     x = avatars.x.copy()
-    x[..., KINEMATIC] = guess
-    before, after = (np.nanmean(np.abs(s - true), axis=(0, 1)) for s in (avatars.x[..., KINEMATIC], guess))
+    x[..., SIGNALS] = guess
+    before, after = (np.nanmean(np.abs(s - true), axis=(0, 1)) for s in (avatars.x[..., SIGNALS], guess))
     return features(x)[:, : len(KINEMATICS) * len(STATISTICS)], before, after
 
 
@@ -330,7 +327,7 @@ def lifter(x: data.Floats, true: Floats) -> Callable[[data.Floats], Floats]:
     def standard(values: data.Floats) -> torch.Tensor:
         return torch.nan_to_num((torch.from_numpy(values[..., : -len(ERRORS)]) - mean) / spread).clamp(-6, 6)
 
-    wanted = (torch.from_numpy(true.astype(np.float32)) - mean[KINEMATIC]) / spread[KINEMATIC]
+    wanted = (torch.from_numpy(true.astype(np.float32)) - mean[SIGNALS]) / spread[SIGNALS]
     known, wanted, inputs = torch.isfinite(wanted), torch.nan_to_num(wanted), standard(x)
     net = nn.Sequential(
         nn.Conv1d(inputs.shape[2], 64, 5, padding=2),
@@ -345,7 +342,7 @@ def lifter(x: data.Floats, true: Floats) -> Callable[[data.Floats], Floats]:
     )
 
     def guess(values: torch.Tensor) -> torch.Tensor:
-        return torch.as_tensor(values[..., KINEMATIC] + net(values.transpose(1, 2)).transpose(1, 2))
+        return torch.as_tensor(values[..., SIGNALS] + net(values.transpose(1, 2)).transpose(1, 2))
 
     optimizer = torch.optim.AdamW(net.parameters(), lr=0.002, weight_decay=0.05)
     for _ in range(EPOCHS):
@@ -361,7 +358,7 @@ def lifter(x: data.Floats, true: Floats) -> Callable[[data.Floats], Floats]:
 
     def lifted(values: data.Floats) -> Floats:
         with torch.no_grad():
-            found = guess(standard(values)) * spread[KINEMATIC] + mean[KINEMATIC]
+            found = guess(standard(values)) * spread[SIGNALS] + mean[SIGNALS]
         return np.asarray(found.numpy(), dtype=np.float64)
 
     return lifted

@@ -148,6 +148,7 @@ def _predicted(
             videos,
             rules,
             lambda _: landmarks.from_table(frame),
+            among=reps,
             errors=model.errors,
             steps=model.steps,
         )

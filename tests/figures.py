@@ -295,15 +295,19 @@ def sequence(
     fps: float = 30.0,
     steps: int = 32,
     opinions: Sequence[float] = (),
+    others: Sequence[tuple[int, int]] = (),
 ) -> npt.NDArray[np.float32]:
-    """Return what the network sees of frames [start, end)."""
+    """Return what the network sees of frames [start, end), a rep among `others` of its video."""
+    signals, rep = kinematics.measure(pose, fps, width, height), Seen(start, end, near_side, view, "feet")
     return data.sequence(
         pose,
-        kinematics.measure(pose, fps, width, height),
-        Seen(start, end, near_side, view, "feet"),
+        signals,
+        rep,
         np.array(opinions, dtype=np.float32),
+        data.usual_rep(
+            signals, [rep, *(Seen(*bounds, near_side, view, "feet") for bounds in others)], rep, steps
+        ),
         size=(width, height),
-        steps=steps,
     )
 
 

@@ -1,4 +1,7 @@
+from dataclasses import astuple
+
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,11 @@ def one(view="side", near_side="left", **options):
     return pose, start, end
 
 
+def joined(*poses):
+    """The poses of one video, one after the other."""
+    return Pose(*(np.concatenate(parts) for parts in zip(*map(astuple, poses), strict=True)))
+
+
 def changed(pose, xy):
     return Pose(xy.astype(np.float32), pose.z, pose.visibility, pose.world, pose.detected)
 
@@ -31,7 +39,9 @@ def test_shape_and_channels(rep):
     x = sequence(*rep)
     assert x.shape == (STEPS, len(CHANNELS))
     assert x.dtype == np.float32
-    assert np.isfinite(x).all()
+    apart = [CHANNELS.index(name) for name in data.APART]
+    assert np.isfinite(np.delete(x, apart, axis=1)).all()
+    assert np.isnan(x[:, apart]).all()  # the only rep
     hips = [CHANNELS.index(f"{side}_hip_{axis}") for axis in "xy" for side in ("near", "far")]
     assert np.abs(x[:, hips[:2]].sum(1)).max() < 1e-5  # the middle of the hips is the origin
     assert (x[:, CHANNELS.index("near_shoulder_x")] > 0).all()  # the head is to the right
@@ -79,7 +89,7 @@ def test_gaps_are_interpolated_and_marked():
     pose, start, end = one(dropouts=[(20, 26)])
     whole, _, _ = one()
     x = sequence(pose, start, end)
-    assert np.isfinite(x).all()
+    assert np.isfinite(x[:, :COORDINATES]).all()
     assert x[:, CHANNELS.index("detected")].min() == 0
     np.testing.assert_allclose(x[:, :COORDINATES], sequence(whole, start, end)[:, :COORDINATES], atol=0.1)
 
@@ -109,11 +119,13 @@ def test_each_video_is_read_once_and_rows_keep_their_order(rep):
             "near_side": "left",
             "view": "side",
             "support": "feet",
+            "partial": False,
         }
-        for i in range(2)
+        for i in range(4)
         for v in ("a", "b")
     ]
-    reps = tables.REPS.frame(rows).sample(fraction=1, shuffle=True, seed=3)
+    among = tables.REPS.frame(rows)
+    reps = among.filter(pl.col("start") < start + 2).sample(fraction=1, shuffle=True, seed=3)
     size = {"width": WIDTH, "height": HEIGHT, "fps": 30.0}
     videos = tables.VIDEOS.frame([{"video_id": v, **size} for v in ("a", "b")])
     rules = tables.RULES.frame(
@@ -125,13 +137,48 @@ def test_each_video_is_read_once_and_rows_keep_their_order(rep):
         read.append(video_id)
         return pose
 
-    x = data.sequences(reps, videos, rules, pose_of, errors=("a", "b"), steps=STEPS)
+    x = data.sequences(reps, videos, rules, pose_of, among=among, errors=("a", "b"), steps=STEPS)
     assert sorted(read) == ["a", "b"]
     for i, row in enumerate(reps.iter_rows(named=True)):
         said = (0.5, 0.99) if row["rep_id"] == "a-f0" else (np.nan, np.nan)
-        np.testing.assert_array_equal(x[i], sequence(pose, row["start"], row["end"], opinions=said))
-    none = data.sequences(tables.REPS.empty(), videos, rules, pose_of, errors=("a",), steps=STEPS)
+        others = [(start + other, end) for other in range(4) if start + other != row["start"]]
+        alone = sequence(pose, row["start"], row["end"], opinions=said, others=others)
+        np.testing.assert_array_equal(x[i], alone)
+    empty = tables.REPS.empty()
+    none = data.sequences(empty, videos, rules, pose_of, among=empty, errors=("a",), steps=STEPS)
     assert none.shape == (0, STEPS, len(data.channels(("a",))))
+
+
+def test_a_rep_unlike_the_video_s_others_stands_apart():
+    sagging, [(start, _, end)] = push_up(["hips_sagging"], reps=1)
+    others = push_up(reps=3)
+    whole = joined(sagging, others[0])
+    bounds = [(len(sagging) + a, len(sagging) + b) for a, _, b in others[1]]
+    hip, elbow = (CHANNELS.index(f"{name}_apart") for name in ("hip", "elbow"))
+    x = sequence(whole, start, end, others=bounds)
+    plain = sequence(whole, start, end)
+    assert np.nanmedian(x[:, hip]) < -0.5
+    assert abs(np.nanmedian(x[:, elbow])) < 0.2
+    rest = [i for i, name in enumerate(CHANNELS) if name not in data.APART]
+    np.testing.assert_array_equal(x[:, rest], plain[:, rest])
+    usual = sequence(whole, *bounds[0], others=[(start, end), *bounds[1:]])
+    assert abs(np.nanmedian(usual[:, hip])) < 0.2
+    # One of two: which of them is the usual one?
+    assert np.isnan(sequence(whole, start, end, others=bounds[:1])[:, hip]).all()
+
+
+def test_a_partial_rep_has_no_say_in_what_is_usual(rep):
+    pose, start, end = rep
+    row = {"video_id": "a", "end": end, "near_side": "left", "view": "side", "support": "feet"}
+    rows = [{"rep_id": f"a-f{i}", "start": start + i, "partial": i == 2, **row} for i in range(3)]
+    reps = tables.REPS.frame(rows)
+    videos = tables.VIDEOS.frame([{"video_id": "a", "width": WIDTH, "height": HEIGHT, "fps": 30.0}])
+    apart = [CHANNELS.index(name) for name in data.APART]
+    for among, known in ((reps, False), (reps.with_columns(partial=False), True)):
+        x = data.sequences(
+            reps, videos, tables.RULES.empty(), lambda _: pose, among=among, errors=(), steps=STEPS
+        )
+        assert np.isfinite(x[..., apart]).any() == known
 
 
 def test_targets_hold_three_values_and_mask_the_unusable():

@@ -197,8 +197,19 @@ def test_augmentation_moves_little_keeps_the_mask_and_is_seeded(people):
     assert torch.equal(changed[..., seen], x[..., seen])
     again = augment(x, len(ERRORS), torch.Generator().manual_seed(0))
     assert torch.equal(changed.nan_to_num(9), again.nan_to_num(9))
-    lost = changed[..., KINEMATIC].isnan().float().mean()
+    lost = changed[..., KINEMATIC][..., : len(KINEMATICS)].isnan().float().mean()
     assert 0.05 < lost < 0.2
+
+
+def test_every_other_rep_is_shown_as_if_alone_in_its_video(people):
+    x = torch.from_numpy(people[0].x)
+    x[..., KINEMATIC] = 1.0
+    changed = augment(x, len(ERRORS), torch.Generator().manual_seed(0))[:, 0, KINEMATIC]
+    plain, apart = changed.isnan().split(len(KINEMATICS), dim=1)
+    alone = apart.all(dim=1)
+    assert 0.35 < alone.float().mean() < 0.65
+    assert not plain.all(dim=1).any()
+    assert 0.05 < apart[~alone].float().mean() < 0.2
 
 
 def test_from_the_front_either_arm_may_be_the_near_one():

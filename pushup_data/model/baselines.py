@@ -88,7 +88,9 @@ def _trees(name: str, train: Dataset, val: Dataset, seed: int) -> Fitted:
     judges: list[Any] = []
     for e, learnt in enumerate(training.learnable(train.y)):
         known = np.isfinite(train.y[:, e])
-        judges.append(_judge(name, seed).fit(inputs[known], train.y[known, e] == 1) if learnt else None)
+        mine = inputs[known]
+        mine[:, np.isnan(mine).all(axis=0)] = 0  # scikit-learn's boosting fails on a feature that nobody has
+        judges.append(_judge(name, seed).fit(mine, train.y[known, e] == 1) if learnt else None)
 
     def logits(x: data.Floats) -> Floats:
         found, seen = np.full((len(x), len(judges)), np.nan), features(x)

@@ -1,12 +1,14 @@
 """What the network sees: a rep as an array of body-centred landmarks and kinematics over time.
 
 Where the person stands, how large, which way they face, which side is near and how fast they go is taken out;
-what is left is the movement. A mirrored video gives the same array.
+what is left is the movement, and how far it is from the video's usual rep. A mirrored video gives the same
+array.
 """
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -41,16 +43,21 @@ KINEMATICS: Mapping[str, float] = {
     "near_flare": 20.0,
     "far_flare": 20.0,
 }
+# How far each is from the video's usual rep: what body, camera and landmarker put into all reps is not in it.
+APART = tuple(f"{name}_apart" for name in KINEMATICS)
+MEASURES = (*KINEMATICS, *APART)
+# With fewer reps there is no telling which of them is the usual one.
+MIN_USUAL = 3
 _VIEWS = ("side", "oblique", "front")
 _CHANNELS = (
     *(f"{point}_{axis}" for point in POINTS for axis in "xy"),  # in body lengths from the hips' middle
     *(f"{point}_visibility" for point in POINTS),  # 0 to 1
     "detected",  # 0 where the frame had no person and its neighbours were interpolated
-    *KINEMATICS,  # NaN where unknown
+    *MEASURES,  # NaN where unknown
     *_VIEWS,  # 1 for the rep's view, else 0
     "knees",  # 1 for a knee push-up
 )
-KINEMATIC = slice(_CHANNELS.index("height"), _CHANNELS.index("height") + len(KINEMATICS))
+KINEMATIC = slice(_CHANNELS.index(MEASURES[0]), _CHANNELS.index(MEASURES[-1]) + 1)
 FRONT = _CHANNELS.index("front")
 # How far a rule's opinion counts: beyond a probability of 0.98 it is sure enough.
 MAX_LOGIT = 4.0
@@ -120,14 +127,14 @@ def sequence(
     signals: Signals,
     rep: Seen,
     opinions: Floats,
+    usual: Series,
     *,
     size: tuple[int, int],
-    steps: int,
 ) -> Floats:
     """Return a rep of one video as (steps, channels), from _AROUND of its length before it to as long after.
 
     `pose` and `signals` are the whole video's, `size` its width and height in pixels; `opinions` (errors,)
-    are the rules' probabilities, NaN where they cannot tell.
+    are the rules' probabilities, NaN where they cannot tell; `usual` (steps, signals) is usual_rep()'s.
 
     Per frame the middle of the hips is the origin. The unit is the body's length in the picture: the median
     distance from shoulders' to hips' middle, or between the shoulders where that is longer (seen from the
@@ -136,7 +143,7 @@ def sequence(
     interpolated; all is NaN where no frame has one.
     """
     start, end = window(rep, len(pose))
-    pose = pose.cut(start, end)
+    pose, steps = pose.cut(start, end), len(usual)
     points = _named(pose.pixels(*size), rep.near_side)  # (T, points, 2)
     visibility = _named(pose.visibility[..., None], rep.near_side)[..., 0]
     seen: Bools = np.asarray(np.isfinite(points).all(axis=(1, 2)) & np.isfinite(visibility).all(axis=1))
@@ -164,7 +171,8 @@ def sequence(
     frames = np.flatnonzero(seen)
     columns = [np.interp(at, frames, channel) for channel in places.T]
     columns.append(np.interp(at, np.arange(len(seen)), seen.astype(float)))
-    columns += [*measured(signals, rep, steps).T]
+    mine = measured(signals, rep, steps)
+    columns += [*mine.T, *(mine - usual).T]
     columns += [np.full(steps, float(rep.view == view)) for view in _VIEWS]
     columns.append(np.full(steps, float(rep.support == "knees")))
     columns += [np.full(steps, value) for value in _prior(opinions)]
@@ -176,6 +184,22 @@ def measured(signals: Signals, rep: Seen, steps: int) -> Series:
     start, end = window(rep, len(signals))
     at: Series = np.linspace(0, end - start - 1, steps, dtype=np.float64)
     return np.stack([_resampled(channel[start:end], at) for channel in _kinematic(signals, rep)], axis=1)
+
+
+def usual_rep(signals: Signals, reps: Sequence[Seen], seen: Seen, steps: int) -> Series:
+    """Return KINEMATICS of a video's usual rep over time, (steps, signals): the median over its `reps`.
+
+    All are measured like the rep `seen`, by its near side and support. NaN where a signal is known in fewer
+    than MIN_USUAL reps.
+    """
+    alike = [replace(seen, start=rep.start, end=rep.end) for rep in reps]
+    if len(alike) < MIN_USUAL:
+        return np.full((steps, len(KINEMATICS)), np.nan)
+    each = np.stack([measured(signals, rep, steps) for rep in alike])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a signal that no rep knows stays unknown
+        median = np.nanmedian(each, axis=0)
+    return np.where(np.isfinite(each).sum(axis=0) < MIN_USUAL, np.nan, median)
 
 
 def _prior(probability: Floats) -> Series:
@@ -194,7 +218,7 @@ def _kinematic(signals: Signals, rep: Seen) -> list[Series]:
 def _resampled(channel: Series, at: Series) -> Series:
     """Interpolate a channel's known values at times `at`; NaN throughout where fewer than half are known."""
     known = np.isfinite(channel)
-    if known.mean() < 0.5:
+    if not known.any() or known.mean() < 0.5:
         return np.full(len(at), np.nan)
     return np.asarray(np.interp(at, np.flatnonzero(known), channel[known]))
 
@@ -215,13 +239,15 @@ def sequences(
     rules: pl.DataFrame,
     read: Callable[[str], Pose],
     *,
+    among: pl.DataFrame,
     errors: Sequence[str],
     steps: int,
     label: str = "landmarks",
 ) -> Floats:
     """Return (N, steps, channels) for the rows of tables.REPS, in their order.
 
-    `videos` is tables.VIDEOS, `rules` tables.RULES, of which those on `errors` count; `read` gives a video's
+    `among` holds all reps of their videos, which say what is usual there; partial ones have no say. `videos`
+    is tables.VIDEOS, `rules` tables.RULES, of which those on `errors` count; `read` gives a video's
     pose and is called once per video.
     """
     said = opinions(rules, reps["rep_id"].to_list(), errors)
@@ -235,9 +261,19 @@ def sequences(
         pose = read(video_id)
         width, height, fps = films[video_id]
         signals = kinematics.measure(pose, fps, width, height)
+        others = seen_as(among.filter((pl.col("video_id") == video_id) & ~pl.col("partial")))
+        # Two near sides and two supports at most: what is usual is not measured again for every rep.
+        common = {
+            how: usual_rep(signals, others, how, steps) for how in {_how(rep) for rep in seen_as(group)}
+        }
         for row, rep in zip(group["row"], seen_as(group), strict=True):
-            result[row] = sequence(pose, signals, rep, said[row], size=(width, height), steps=steps)
+            result[row] = sequence(pose, signals, rep, said[row], common[_how(rep)], size=(width, height))
     return result
+
+
+def _how(rep: Seen) -> Seen:
+    """Return what usual_rep() asks of a rep, whichever part of the video it is."""
+    return Seen(0, 0, rep.near_side, "", rep.support)
 
 
 def seen_as(reps: pl.DataFrame) -> list[Seen]:

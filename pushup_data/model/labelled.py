@@ -35,6 +35,7 @@ def sequences(
         tables.read(tables.VIDEOS, workspace.videos),
         tables.read(tables.RULES, workspace.rules),
         lambda video: landmarks.read(workspace.pose(video)),
+        among=tables.read(tables.REPS, workspace.reps),
         errors=errors,
         steps=steps,
         label=label,

@@ -62,6 +62,7 @@ def judge(workspace: Workspace, reps: pl.DataFrame, known: Taxonomy) -> Opinions
         videos,
         rules,
         pose,
+        among=tables.read(tables.REPS, workspace.reps),
         errors=model.errors if model else known.ids,
         steps=model.steps if model else _STEPS,
     )
