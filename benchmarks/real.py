@@ -324,9 +324,14 @@ def _one_question(reps: Corpus) -> Dataset:
 
 
 def _unusual(reps: Corpus) -> Bools:
-    """Return (N,): whether a rep is seen to be on the knees or on one arm."""
+    """Return (N,): whether a rep is on the knees or on one arm, or its hands leave the floor, as seen."""
     seen = reps.reps.select("support", "flags").iter_rows()
-    return np.array([on == "knees" or quality.ONE_HAND in flags for on, flags in seen], dtype=bool)
+    told = [
+        bool({*flags} & {quality.ONE_HAND, quality.HANDS_OFF})
+        or (on == "knees" and not {*flags} & {*quality.BLIND})
+        for on, flags in seen
+    ]
+    return np.array(told, dtype=bool)
 
 
 if __name__ == "__main__":

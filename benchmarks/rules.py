@@ -15,7 +15,7 @@ import numpy.typing as npt
 from collection import SETTINGS, Clip, load, parser
 from sklearn.metrics import average_precision_score
 
-from pushup_data import kinematics, quality, reps, rules, taxonomy
+from pushup_data import kinematics, planted, quality, reps, rules, taxonomy
 from pushup_data.kinematics import Signals
 from pushup_data.reps import Rep
 from pushup_data.workspace import TEMPLATE
@@ -76,11 +76,10 @@ def flagged(clip: Clip, signals: Signals) -> Iterator[tuple[Rep, tuple[str, ...]
     luma, sharpness = clip.table["luma"].to_numpy(), clip.table["sharpness"].to_numpy()
     aspect = clip.width / clip.height
     for rep in reps.in_signals(signals, clip.pose, clip.fps, SETTINGS.reps):
-        span = {"start": rep.start, "end": rep.end}
-        yield (
-            rep,
-            quality.assess(clip.pose, luma, sharpness, SETTINGS.quality, aspect=aspect, **span).flags,
-        )
+        span, limits = {"start": rep.start, "end": rep.end}, SETTINGS.quality
+        seen = quality.assess(clip.pose, luma, sharpness, limits, aspect=aspect, **span).flags
+        moved = planted.flags(clip.pose, rep, clip.fps, seen, limits, aspect=aspect)
+        yield rep, (*seen, *moved)
 
 
 def on_one_arm(clips: Sequence[Clip]) -> None:

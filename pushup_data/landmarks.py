@@ -54,8 +54,11 @@ class Pose:
 
     def cut(self, start: int, end: int) -> "Pose":
         """Return frames [start, end)."""
-        s = slice(start, end)
-        return Pose(self.xy[s], self.z[s], self.visibility[s], self.world[s], self.detected[s])
+        return self.take(slice(start, end))
+
+    def take(self, at: slice | npt.NDArray[np.intp]) -> "Pose":
+        """Return the frames of a slice or of indices."""
+        return Pose(self.xy[at], self.z[at], self.visibility[at], self.world[at], self.detected[at])
 
 
 def from_table(frame: pl.DataFrame) -> Pose:

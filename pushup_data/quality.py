@@ -30,10 +30,14 @@ UNSURE_WHO = "several people move alike; the wrong one may be followed"
 ARMS_WRONG = "arms placed wrongly"
 BODY_WRONG = "body placed wrongly: landmarks jump, swap sides or shrink"
 ONE_HAND = "one hand off the floor"
+DRIFT = "nothing stays in place: the camera moves, or the landmarks drift"
+HANDS_OFF = "hands leave the floor: another exercise"
 
+# With these no landmark of the body is to be trusted, whatever MediaPipe says of its visibility.
+BLIND = (NO_PERSON, LOST, DARK, BODY_WRONG, DRIFT)
 # What nobody can tell with a flag: everything (the errors are of push-ups on both arms), or what is measured
 # on the arms. Hips and head are judged well beside arms that are wrong: they are of other landmarks.
-_HIDES_ALL = (NO_PERSON, LOST, BODY_WRONG, ONE_HAND)
+_HIDES_ALL = (*BLIND, ONE_HAND)
 _ON_ARMS = ("shallow_depth", "incomplete_lockout", "elbows_flared", "asymmetric")
 
 # The camera's turn away from a pure side view, in degrees. Fitted to the 122 real clips on whose view two
@@ -95,8 +99,8 @@ def assess(
     brightness = float(np.median(light)) if len(light) else nan
     detail_level = float(np.median(detail)) if len(detail) else nan
     view = view_of(part)
-    lying = _lying(part)
-    arms, body = _misplaced(lying, view, aspect, limits)
+    level = lying(part)
+    arms, body = _misplaced(level, view, aspect, limits)
     checks = {
         NO_PERSON: detected == 0,
         LOST: 0 < detected < limits.min_detected,
@@ -105,7 +109,7 @@ def assess(
         BLURRED: detail_level < limits.min_sharpness,
         ARMS_WRONG: arms,
         BODY_WRONG: body,
-        ONE_HAND: _hands_apart(lying, aspect) > limits.max_hands_apart,
+        ONE_HAND: _hands_apart(level, aspect) > limits.max_hands_apart,
     }
     flags = tuple(text for text, wrong in checks.items() if wrong)
     return Assessment(detected, in_frame, visibility, brightness, detail_level, view, flags)
@@ -146,24 +150,23 @@ def _misplaced(pose: Pose, view: View, aspect: float, limits: params.Quality) ->
 
 
 def _hands_apart(pose: Pose, aspect: float) -> float:
-    """Return how much farther below its shoulder one hand is than the other, in `_unit`s; 0 without a person.
+    """Return how much farther below its shoulder one hand is than the other, in `unit`s; 0 without a person.
 
     Hands that stand on the floor are level with each other, as shoulders are, but for perspective.
     """
     if len(pose) < _MIN_FRAMES:
         return 0.0
     down = {s: pose.xy[:, INDEX[f"{s}_wrist"], 1] - pose.xy[:, INDEX[f"{s}_shoulder"], 1] for s in _SIDES}
-    return float(abs(np.median(down["left"] - down["right"])) / _unit(pose, aspect))
+    return float(abs(np.median(down["left"] - down["right"])) / unit(pose, aspect))
 
 
-def _lying(pose: Pose) -> Pose:
+def lying(pose: Pose) -> Pose:
     """Return the frames with a person whose trunk is nearer to level; all with a person where too few are."""
     found = np.flatnonzero(pose.detected)
     world = pose.world[found]
     trunk = _middle(world, "shoulder") - _middle(world, "hip")
-    lying = found[np.abs(trunk[:, 1]) < _UPRIGHT * np.linalg.norm(trunk, axis=1)]
-    at = lying if len(lying) >= _MIN_FRAMES else found
-    return Pose(pose.xy[at], pose.z[at], pose.visibility[at], pose.world[at], pose.detected[at])
+    level = found[np.abs(trunk[:, 1]) < _UPRIGHT * np.linalg.norm(trunk, axis=1)]
+    return pose.take(level if len(level) >= _MIN_FRAMES else found)
 
 
 def _shortest(pose: Pose, bones: Sequence[tuple[str, str]]) -> float:
@@ -180,23 +183,23 @@ def _shortest(pose: Pose, bones: Sequence[tuple[str, str]]) -> float:
 
 
 def _step(pose: Pose, joints: list[int], aspect: float) -> float:
-    """Return how far the fastest joint goes from frame to frame, in `_unit`s."""
-    steps = np.linalg.norm(np.diff(_square(pose, aspect)[:, joints], axis=0), axis=-1).max(axis=1)
-    return float(np.percentile(steps, _HIGH) / _unit(pose, aspect))
+    """Return how far the fastest joint goes from frame to frame, in `unit`s."""
+    steps = np.linalg.norm(np.diff(square(pose, aspect)[:, joints], axis=0), axis=-1).max(axis=1)
+    return float(np.percentile(steps, _HIGH) / unit(pose, aspect))
 
 
-def _unit(pose: Pose, aspect: float) -> float:
+def unit(pose: Pose, aspect: float) -> float:
     """Return the trunk's length in the picture, in shares of the picture's height.
 
     Or the shoulders' width, where it is longer: from the front the trunk is foreshortened.
     """
-    at = _square(pose, aspect)
+    at = square(pose, aspect)
     trunk = _middle(at, "shoulder") - _middle(at, "hip")
     lengths = [np.linalg.norm(line, axis=1) for line in (trunk, _between(at, "shoulder"))]
     return max(*(float(np.median(length)) for length in lengths), 1e-6)
 
 
-def _square(pose: Pose, aspect: float) -> Floats:
+def square(pose: Pose, aspect: float) -> Floats:
     """Return (T, 33, 2) in shares of the picture's height, across as well."""
     return pose.xy * np.array([aspect, 1], dtype=np.float32)
 
@@ -223,7 +226,7 @@ def turn(pose: Pose) -> Floats:
     front view; so does the line through both hips. The sine of the turn is the share of that line that
     lies in the picture's plane, taken from MediaPipe's metric landmarks and averaged over both lines.
     """
-    world = _lying(pose).world
+    world = lying(pose).world
     shoulders, hips = _between(world, "shoulder"), _between(world, "hip")
     share = (_share_in_plane(shoulders) + _share_in_plane(hips)) / 2
     degrees: Floats = np.degrees(np.arcsin(np.clip(share, 0, 1))).astype(np.float32)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import polars as pl
 
-from pushup_data import clips, kinematics, landmarks, quality, reps, rules, tables, taxonomy, workers
+from pushup_data import clips, kinematics, landmarks, planted, quality, reps, rules, tables, taxonomy, workers
 from pushup_data.params import Params
 from pushup_data.reps import Boundaries, Rep
 from pushup_data.taxonomy import Taxonomy
@@ -138,7 +138,8 @@ def of_video(
         seen = quality.assess(
             pose, luma, sharpness, params.quality, aspect=aspect, start=rep.start, end=rep.end
         )
-        flags = [*seen.flags, *(f for f in video_flags if f in _WHOLE_VIDEO)]
+        moved = planted.flags(pose, rep, fps, seen.flags, params.quality, aspect=aspect)
+        flags = list(dict.fromkeys((*seen.flags, *moved, *(f for f in video_flags if f in _WHOLE_VIDEO))))
         start, end = max(rep.start - context, 0), min(rep.end + context, frames)
         rows.append(
             {
