@@ -56,7 +56,7 @@ def main() -> None:
     for error in TAXONOMY.ids:
         by_scene(error, judged(error, clips, opinions))
     print()
-    on_one_arm(clips)
+    flags(clips)
 
 
 def judge(clip: Clip) -> dict[str, tuple[float | None, str]]:
@@ -82,15 +82,17 @@ def flagged(clip: Clip, signals: Signals) -> Iterator[tuple[Rep, tuple[str, ...]
         yield rep, (*seen, *moved)
 
 
-def on_one_arm(clips: Sequence[Clip]) -> None:
-    """Print how many reps are flagged as on one arm, among those that the raters call so and the others."""
-    counts: dict[str, list[bool]] = {}
+def flags(clips: Sequence[Clip]) -> None:
+    """Print how many reps of each variant are flagged for another exercise, or because nobody can tell."""
+    columns = (quality.ONE_HAND, quality.HANDS_OFF, quality.DRIFT, quality.DARK)
+    found: dict[str, list[tuple[str, ...]]] = {}
     for clip in clips:
         signals = kinematics.measure(clip.pose, clip.fps, clip.width, clip.height)
-        told = counts.setdefault("on one arm" if "one" in clip.variant else "others", [])
-        told += [quality.ONE_HAND in flags for _, flags in flagged(clip, signals)]
-    for name, told in counts.items():
-        print(f"{name}: {sum(told)} of {len(told)} reps are flagged as on one arm")
+        found.setdefault(clip.variant, []).extend(flags for _, flags in flagged(clip, signals))
+    print("| variant | reps | " + " | ".join(columns) + " |\n|---|---" + "|---" * len(columns) + "|")
+    for variant, every in sorted(found.items()):
+        cells = [str(sum(column in flags for flags in every)) for column in columns]
+        print(f"| {variant} | {len(every)} | " + " | ".join(cells) + " |")
 
 
 def judged(
