@@ -39,15 +39,16 @@ def flags(
         return ()
     stays, roams = sorted(_travel(part, hand, aspect) for hand in _HANDS)
     support = min(_travel(part, joints, aspect) for joints in (_KNEES, _FEET))
+    drift = min(stays, support) > limits.max_drift
     # A rep that is cut has no two ends.
-    sure = not rep.partial and not {*seen} & {*quality.BLIND}
+    sure = not (rep.partial or drift or {*seen} & {*quality.BLIND})
     context = round(_CONTEXT_S * fps)
     around = pose.cut(max(rep.start - context, 0), min(rep.end + context, len(pose)))
     checks = {
         # It is behind the back, or on a ball; MediaPipe looks for it everywhere.
         quality.ONE_HAND: stays < limits.max_stay and roams > limits.min_roam,
         quality.HANDS_OFF: sure and flight(around, aspect) > limits.max_flight,
-        quality.DRIFT: min(stays, support) > limits.max_drift,
+        quality.DRIFT: drift,
     }
     return tuple(flag for flag, wrong in checks.items() if wrong)
 
