@@ -218,7 +218,7 @@ def test_statistics_are_an_embedding_of_what_moves():
 
 def test_what_the_landmarks_do_not_show_is_not_learnt():
     errors = ["hips_sagging", "shallow_depth"]
-    flags = [[], [quality.DARK], [quality.ARMS_WRONG], [quality.BODY_WRONG], [quality.LOST]]
+    flags = [[], [quality.BLURRED], [quality.ARMS_WRONG], [quality.BODY_WRONG], [quality.LOST]]
     reps = tables.REPS.frame([{"rep_id": str(i), "flags": f} for i, f in enumerate(flags)])
     y = data.told(np.ones((5, 2), dtype=np.float32), reps, errors)
     assert np.isfinite(y).tolist() == [
