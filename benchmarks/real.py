@@ -330,7 +330,7 @@ def _wrong(task: Task, fit: Fit, source: str, seed: int, *, grouped: bool) -> Bo
 def _one_question(reps: Corpus) -> Dataset:
     """Return the reps with one label, wrong, and the rules' worst opinion in the place of all.
 
-    So are other exercises, in the sources' eyes.
+    Other exercises are wrong, too, in the sources' eyes.
     """
     worst = reps.x[..., -len(ERRORS) :].max(axis=-1, keepdims=True)
     worst[_unusual(reps)] = data.MAX_LOGIT

@@ -56,7 +56,7 @@ def main() -> None:
     for error in TAXONOMY.ids:
         by_scene(error, judged(error, clips, opinions))
     print()
-    flags(clips)
+    flags_by_variant(clips)
 
 
 def judge(clip: Clip) -> dict[str, tuple[float | None, str]]:
@@ -82,7 +82,7 @@ def flagged(clip: Clip, signals: Signals) -> Iterator[tuple[Rep, tuple[str, ...]
         yield rep, (*seen, *moved)
 
 
-def flags(clips: Sequence[Clip]) -> None:
+def flags_by_variant(clips: Sequence[Clip]) -> None:
     """Print how many reps of each variant are flagged for another exercise, or because nobody can tell."""
     columns = (quality.ONE_HAND, quality.HANDS_OFF, quality.DRIFT, quality.DARK)
     found: dict[str, list[tuple[str, ...]]] = {}

@@ -42,8 +42,8 @@ class Quality(_Section):
     max_step: float = Field(gt=0)
     max_swapped: float = Field(ge=0, le=1)
     max_hands_apart: float = Field(gt=0)
-    max_stay: float = Field(gt=0)
-    min_roam: float = Field(gt=0)
+    max_still_hand: float = Field(gt=0)
+    min_roaming_hand: float = Field(gt=0)
     max_flight: float = Field(gt=0)
     max_drift: float = Field(gt=0)
 

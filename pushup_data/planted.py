@@ -37,8 +37,9 @@ def flags(
     part = quality.lying(pose.cut(rep.start, rep.end))
     if len(part) < _MIN_FRAMES:
         return ()
-    stays, roams = sorted(_travel(part, hand, aspect) for hand in _HANDS)
-    support = min(_travel(part, joints, aspect) for joints in (_KNEES, _FEET))
+    at = quality.square(part, aspect) / quality.unit(part, aspect)
+    stays, roams = sorted(_travel(at, hand) for hand in _HANDS)
+    support = min(_travel(at, joints) for joints in (_KNEES, _FEET))
     drift = min(stays, support) > limits.max_drift
     # A rep that is cut has no two ends.
     sure = not (rep.partial or drift or {*seen} & {*quality.BLIND})
@@ -46,7 +47,7 @@ def flags(
     around = pose.cut(max(rep.start - context, 0), min(rep.end + context, len(pose)))
     checks = {
         # It is behind the back, or on a ball; MediaPipe looks for it everywhere.
-        quality.ONE_HAND: stays < limits.max_stay and roams > limits.min_roam,
+        quality.ONE_HAND: stays < limits.max_still_hand and roams > limits.min_roaming_hand,
         quality.HANDS_OFF: sure and flight(around, aspect) > limits.max_flight,
         quality.DRIFT: drift,
     }
@@ -75,8 +76,7 @@ def _rise(pose: Pose, joints: Sequence[int]) -> Floats:
     return np.array([heights[:end].max() - floor, heights[-end:].max() - floor], dtype=np.float32)
 
 
-def _travel(pose: Pose, joints: Sequence[int], aspect: float) -> float:
-    """Return the diagonal of what the mean of some landmarks goes over in the picture, in trunk lengths."""
-    at = quality.square(pose, aspect)[:, joints].mean(axis=1)
-    low, high = np.percentile(at, [_LOW, _HIGH], axis=0)
-    return float(np.linalg.norm(high - low) / quality.unit(pose, aspect))
+def _travel(at: Floats, joints: Sequence[int]) -> float:
+    """Return the diagonal of what the mean of some landmarks goes over, in the unit of `at` (T, 33, 2)."""
+    low, high = np.percentile(at[:, joints].mean(axis=1), [_LOW, _HIGH], axis=0)
+    return float(np.linalg.norm(high - low))

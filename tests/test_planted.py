@@ -15,7 +15,6 @@ ASPECT = figures.WIDTH / figures.HEIGHT
 HANDS = [
     [INDEX[f"{side}_{part}"] for part in ("wrist", "thumb", "index", "pinky")] for side in ("left", "right")
 ]
-FEET = [INDEX["left_foot_index"], INDEX["right_foot_index"]]
 VIEWS = ("side", "oblique", "front")
 
 

@@ -201,6 +201,6 @@ def test_a_push_up_on_one_arm_is_flagged_and_nothing_of_it_is_told(default_param
 def test_wrong_arms_hide_what_is_measured_on_arms_only(default_taxonomy):
     hidden = {e for e in default_taxonomy.ids if quality.hides([quality.ARMS_WRONG], e)}
     assert hidden == {"shallow_depth", "incomplete_lockout", "elbows_flared", "asymmetric"}
-    assert all(quality.hides([quality.DARK, quality.BODY_WRONG], e) for e in default_taxonomy.ids)
+    assert all(quality.hides([quality.CUT_OFF, quality.BODY_WRONG], e) for e in default_taxonomy.ids)
     assert all(quality.hides([quality.DARK], e) for e in default_taxonomy.ids)
     assert not any(quality.hides([quality.CUT_OFF, quality.BLURRED], e) for e in default_taxonomy.ids)
