@@ -1,6 +1,8 @@
+import ast
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -32,6 +34,45 @@ def test_every_code_dependency_of_the_pipeline_exists():
         for dependency in code:
             path = PACKAGE / dependency.removeprefix("${code}/")
             assert path.is_file(), f"{name}: {dependency} (folders would hold __pycache__)"
+
+
+# They read, write, and run others' work; what is in their tables is a dependency by its file. Video and server
+# speak to programs, and landmarks holds what stages.pose wrote.
+_PLUMBING = {
+    "errors.py",
+    "files.py",
+    "labelstudio/server.py",
+    "landmarks.py",
+    "ledger.py",
+    "locks.py",
+    "params.py",
+    "tables.py",
+    "taxonomy.py",
+    "video.py",
+    "workers.py",
+    "workspace.py",
+}
+_FOR_TYPES = {"predict": {"model/training.py"}}  # imported for a type, never called
+
+
+def _imported(module):
+    """Return the package's files that a file of the package imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse((PACKAGE / module).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:
+            place = Path(*node.module.split(".")[1:])
+            files = [place.with_suffix(".py")] if place.parts else []
+            files += [place / f"{name.name}.py" for name in node.names]
+            found |= {file.as_posix() for file in files if (PACKAGE / file).is_file()}
+    return found
+
+
+def test_every_stage_names_the_code_that_it_runs():
+    pipeline = yaml.safe_load((TEMPLATE / "dvc.yaml").read_text())
+    for name, stage in pipeline["stages"].items():
+        code = {d.removeprefix("${code}/") for d in stage.get("deps", []) if d.startswith("${code}")}
+        called = set().union(*(_imported(module) for module in code)) - _FOR_TYPES.get(name, set())
+        assert called - code - _PLUMBING == set(), f"{name} in dvc.yaml would not run again when these change"
 
 
 def test_a_workspace_inside_another_repository(tmp_path):
