@@ -46,12 +46,10 @@ def run(workspace: Workspace, *, port: int, detach: bool) -> None:
             click.echo(f"FiftyOne was running: {url}")
             return
         server = _launch(workspace, uri, _free_port(port), detach=detach)
-    click.echo(f"FiftyOne: {address(workspace)}")
     if detach:
-        click.echo("stop it with `pushup-data app-stop`")
-        return
-    click.echo("Ctrl-C stops it")
-    _serve(workspace, server)
+        click.echo(f"FiftyOne: {address(workspace)}\nstop it with `pushup-data app-stop`")
+    else:
+        _serve(workspace, server)
 
 
 def stop(workspace: Workspace) -> str:
@@ -130,13 +128,14 @@ def _answers(port: int) -> bool:
 
 
 def _serve(workspace: Workspace, server: subprocess.Popen[bytes]) -> None:
-    """Wait for the server's end, or end it and MongoDB when we are asked to end."""
+    """Say where the server is and wait for its end, or end it and MongoDB when we are asked to end."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, end)
     try:
+        click.echo(f"FiftyOne: {address(workspace)}\nCtrl-C stops it")
         code = server.wait()
         click.echo(f"FiftyOne has ended (exit code {code}); see {_log(workspace)}")
     except KeyboardInterrupt:

@@ -17,6 +17,19 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+# Dear, and made once per process; the first that a test uses decides.
+_SHARED = {"served": "labelstudio", "avatars": "avatars", "after_two_rounds": "rounds"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep in one process what shares one of these, else the tests of a file."""
+    for item in items:
+        used = getattr(item, "fixturenames", ())
+        group = next((name for shared, name in _SHARED.items() if shared in used), str(item.path.stem))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A new workspace, which is also the current folder."""

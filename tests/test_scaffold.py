@@ -36,8 +36,7 @@ def test_every_code_dependency_of_the_pipeline_exists():
             assert path.is_file(), f"{name}: {dependency} (folders would hold __pycache__)"
 
 
-# They read, write, and run others' work; what is in their tables is a dependency by its file. Video and server
-# speak to programs, and landmarks holds what stages.pose wrote.
+# They read, write, and speak to programs; what tables hold is a dependency by its own file.
 _PLUMBING = {
     "errors.py",
     "files.py",
