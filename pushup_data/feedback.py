@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Cue:
 
     error: str
     say: str
+    advice: str  # how to do better, a sentence
     probability: float
     reason: str
 
@@ -100,6 +102,8 @@ def in_words(found: Feedback, known: Taxonomy) -> str:
         if rep.partial:
             said[0] += " [the video cuts this repetition]"
         lines += [head + said[0], *(" " * len(head) + more for more in said[1:])]
+    every = Counter(cue.advice for rep in found.reps for cue in rep.cues)
+    lines += [f"to do better: {advice}" for advice, _ in every.most_common()]
     hidden = [e for e in known.errors if all(e.id in rep.not_judged for rep in found.reps)]
     if hidden:
         why = {e.title.lower(): found.reps[0].not_judged[e.id] for e in hidden}
@@ -122,7 +126,9 @@ def _spoken(rep: dict[str, object], table: pl.DataFrame, known: Taxonomy) -> Spo
         start_s=round(start / fps, 2),
         end_s=round(end / fps, 2),
         partial=bool(rep["partial"]),
-        cues=tuple(Cue(e.id, e.cue, rows[e.id]["probability"], rows[e.id]["reason"]) for e in present),
+        cues=tuple(
+            Cue(e.id, e.cue, e.advice, rows[e.id]["probability"], rows[e.id]["reason"]) for e in present
+        ),
         not_judged={e: row["reason"] for e, row in rows.items() if row["probability"] is None},
     )
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +16,13 @@ def spoken(number=1, cues=(), not_judged=None, partial=False):
     return Spoken(number, 0.4, 2.1, partial, tuple(cues), not_judged or {})
 
 
-SAG = Cue("hips_sagging", "Keep your back straight", 0.93, "hips 6 % of body length below the line")
+SAG = Cue(
+    "hips_sagging",
+    "Keep your back straight",
+    "Tighten your belly.",
+    0.93,
+    "hips 6 % of body length below the line",
+)
 HIDDEN = {"asymmetric": "cannot be seen from a side view"}
 
 
@@ -29,8 +36,15 @@ def test_it_says_what_to_do_how_sure_it_is_and_what_it_cannot_tell(default_taxon
         "set.mp4: 2 repetitions, seen from the side (judged by: rules)",
         "rep 1   0.4-2.1 s  Keep your back straight (93% sure: hips 6 % of body length below the line)",
         "rep 2   0.4-2.1 s  Well done",
+        "to do better: Tighten your belly.",
         "can't tell: asymmetric (cannot be seen from a side view)",
     ]
+
+
+def test_advice_is_given_once_and_what_is_wrong_most_often_comes_first(default_taxonomy):
+    high = replace(SAG, say="Lower your hips", advice="Bring your hips down.")
+    said = words(default_taxonomy, spoken(1, [high, SAG]), spoken(2, [SAG])).splitlines()
+    assert said[-2:] == ["to do better: Tighten your belly.", "to do better: Bring your hips down."]
 
 
 def test_a_rep_of_which_nothing_can_be_told_is_not_praised(default_taxonomy):
