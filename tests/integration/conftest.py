@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from pushup_data import scaffold
 from pushup_data.labelstudio import server
+from pushup_data.labelstudio.client import Client
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
 
@@ -49,3 +50,10 @@ def project(served: Workspace, default_params: Params) -> Params:
         update={"title": f"project {next(_titles)}", "port": _PORT}
     )
     return default_params.model_copy(update={"labelstudio": settings})
+
+
+@pytest.fixture
+def client(served: Workspace, project: Params) -> Iterator[Client]:
+    """The owner's connection."""
+    with Client(server.access(served, project.labelstudio)) as connection:
+        yield connection

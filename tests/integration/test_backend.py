@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from pushup_data import demo
-from pushup_data.labelstudio import backend, config, server
-from pushup_data.labelstudio.client import Client
+from pushup_data.labelstudio import backend, config
 from pushup_data.stages import predict, push
 from tests import labelling
 
@@ -31,12 +30,6 @@ def filled(served, project, default_taxonomy):
     push.run(served, project)
     yield served
     served.params.write_text(text)
-
-
-@pytest.fixture
-def client(served, project):
-    with Client(server.access(served, project.labelstudio)) as connection:
-        yield connection
 
 
 def start(workspace) -> tuple[subprocess.Popen, str]:

@@ -12,7 +12,6 @@ import pytest
 from pushup_data import ledger, locks, tables
 from pushup_data.errors import BadInputError, LabelsAtRiskError, ServerError
 from pushup_data.labelstudio import config, replay, server
-from pushup_data.labelstudio.client import Client
 from pushup_data.stages import pull, push
 from tests import labelling
 
@@ -25,12 +24,6 @@ COUNT = 6
 def filled(served, project, default_taxonomy):
     labelling.fill(served, default_taxonomy, COUNT)
     return served
-
-
-@pytest.fixture
-def client(served, project):
-    with Client(server.access(served, project.labelstudio)) as connection:
-        yield connection
 
 
 def receipt(workspace) -> dict[str, int]:

@@ -6,7 +6,6 @@ import pytest
 from pushup_data import labels, ledger, tables
 from pushup_data.errors import BadInputError
 from pushup_data.labelstudio import config, server, set_config, sets
-from pushup_data.labelstudio.client import Client
 from pushup_data.stages import labels as labels_stage
 from pushup_data.stages import pull
 from pushup_data.stages import reps as reps_stage
@@ -38,12 +37,6 @@ def filmed(served, project, default_taxonomy):
     place(served, "train")
     reps_stage.run(served, project)
     return served
-
-
-@pytest.fixture
-def client(served, project):
-    with Client(server.access(served, project.labelstudio)) as connection:
-        yield connection
 
 
 def reps(workspace) -> list[dict]:
