@@ -237,7 +237,8 @@ def report(tuned: Tuned, people: int, rows: int = 5) -> list[str]:
         verdict = (
             f"A gain of {gain:.4f} is no more than seeds alone make ({noise:.4f}): keep the current settings."
         )
-    return [*lines, verdict, "To train and measure the best, after a commit:", f"  {tuned.best[0][0].command()}"]
+    command = tuned.best[0][0].command()
+    return [*lines, verdict, "To train and measure the best, after a commit:", f"  {command}"]
 
 
 def _row(name: str, choice: Choice, losses: Sequence[float]) -> str:
