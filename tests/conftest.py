@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep in one process what shares one of these, else the tests of a file."""
     for item in items:
         used = getattr(item, "fixturenames", ())
-        group = next((name for shared, name in _SHARED.items() if shared in used), str(item.path.stem))
+        group = next((name for shared, name in _SHARED.items() if shared in used), item.path.stem)
         item.add_marker(pytest.mark.xdist_group(group))
 
 
