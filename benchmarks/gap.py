@@ -18,10 +18,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from pushup_data.model.data import KINEMATICS
-from pushup_data.model.features import features
+from pushup_data.model.features import STATISTICS, features
+from pushup_data.model.measures import KINEMATICS
 
-STATISTICS = ("q05", "q25", "q50", "q75", "q95", "range", "start", "bottom", "end")
 NAMES = [f"{channel}_{what}" for channel in KINEMATICS for what in STATISTICS]
 SHOWN = [f"{channel}_q{q}" for channel in KINEMATICS for q in ("05", "50", "95")]
 

@@ -20,7 +20,8 @@ from simulated import ERRORS, Booleans, Floats, measured
 from sklearn.metrics import roc_auc_score
 
 from pushup_data import doubts, kinematics, quality, reviews, tables
-from pushup_data.model import data
+from pushup_data.model import data, measures
+from pushup_data.model.measures import Seen
 
 World = tuple[Floats, Floats, Floats, list[str]]  # labels, features, rules, who is filmed
 FLIPPED, FIRST, SEEDS = 0.1, 0.15, 10
@@ -98,12 +99,14 @@ def real(folder: Path, cache: Path) -> World:
         rules.append([np.nan if opinion[e][0] is None else opinion[e][0] for e in TAXONOMY.ids])
         truth.append([{"0": 0.0, "1": 1.0}.get(clip.agreed(e) or "", np.nan) for e in TAXONOMY.ids])
         size = (clip.width, clip.height)
+        signals = kinematics.measure(clip.pose, clip.fps, *size)
+        rep = Seen(0, len(clip.table), quality.near_side(clip.pose), "side", "feet")
         whole = data.sequence(
             clip.pose,
-            kinematics.measure(clip.pose, clip.fps, *size),
-            data.Seen(0, len(clip.table), quality.near_side(clip.pose), "side", "feet"),
+            signals,
+            rep,
             np.zeros(0, dtype=np.float32),
-            np.full((32, len(data.KINEMATICS)), np.nan),
+            measures.common(signals, [rep], rep, 32),
             size=size,
         )
         x.append(data.statistics(whole[None])[0])

@@ -32,17 +32,17 @@ from bodies import out_of_fold as out_of_fold_bodies
 from collection import SETTINGS, load, parser
 from contenders import Judge, network
 from corpus import ERRORS, Corpus, films, join, labelled_avatar, with_joints
-from gap import STATISTICS
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import average_precision_score, precision_recall_curve
 from sklearn.model_selection import GroupKFold
 from torch import nn
 
 from pushup_data import kinematics, landmarks
-from pushup_data.model import data, training
+from pushup_data.model import data, measures, training
 from pushup_data.model.calibration import log_odds
-from pushup_data.model.data import KINEMATIC, KINEMATICS
-from pushup_data.model.features import features
+from pushup_data.model.data import KINEMATIC
+from pushup_data.model.features import STATISTICS, features
+from pushup_data.model.measures import KINEMATICS
 from pushup_data.model.network import Network
 from pushup_data.params import Model
 
@@ -111,7 +111,7 @@ def pretrained(train: Corpus, val: Corpus, seed: int) -> Judge:
     x = torch.from_numpy(reps[data.seen(reps)])
     net = Network(x.shape[2], len(ERRORS), SETTINGS.model)
     with torch.no_grad():
-        training.standardise(net, x)
+        net.standardise(x)
     inside = torch.nan_to_num(((x - net.mean) / net.spread)[..., : net.inside]).clamp(-5, 5)
     back = nn.ConvTranspose1d(2 * SETTINGS.model.width, net.inside, 4, stride=4)
     learning = [*net.convolutions.parameters(), *net.reader.parameters(), *back.parameters()]
@@ -220,7 +220,7 @@ def with_truth(sets: int, front: int, folder: Path) -> tuple[Corpus, Floats]:
         signals = kinematics.measure(
             landmarks.from_table(with_joints(row, table)), row["fps"], row["width"], row["height"]
         )
-        true += [data.measured(signals, rep, SETTINGS.model.steps) for rep in data.seen_as(part.reps)]
+        true += [measures.alone(signals, rep, SETTINGS.model.steps) for rep in data.seen_as(part.reps)]
         parts.append(part)
     return join(*parts), np.array(true)
 

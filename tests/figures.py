@@ -17,8 +17,8 @@ import polars as pl
 
 from pushup_data import kinematics, tables
 from pushup_data.landmarks import INDEX, MIRRORED, SHOWN_EDGES, Pose
-from pushup_data.model import data
-from pushup_data.model.data import Seen
+from pushup_data.model import data, measures
+from pushup_data.model.measures import Seen
 
 Array = npt.NDArray[np.float64]
 Truth = tuple[int, int, int]
@@ -304,7 +304,7 @@ def sequence(
         signals,
         rep,
         np.array(opinions, dtype=np.float32),
-        data.usual_rep(
+        measures.common(
             signals, [rep, *(Seen(*bounds, near_side, view, "feet") for bounds in others)], rep, steps
         ),
         size=(width, height),

@@ -8,7 +8,7 @@ from pushup_data.errors import BadVideoError, MissingInputError
 from pushup_data.landmarks import INDEX, MIRRORED, Pose
 from pushup_data.model import crops
 from pushup_data.model.crops import FRAMES, SIDE
-from pushup_data.model.data import Seen
+from pushup_data.model.measures import Seen
 from tests import sources
 from tests.figures import HEIGHT, WIDTH, film, push_up
 

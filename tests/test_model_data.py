@@ -10,10 +10,12 @@ from pushup_data import quality, tables
 from pushup_data.landmarks import Pose
 from pushup_data.model import data
 from pushup_data.model.data import COORDINATES, POINTS
+from pushup_data.model.measures import APART, BELOW
 from tests.figures import HEIGHT, WIDTH, mirrored, push_up, sequence
 
 STEPS = 32
 CHANNELS = data.channels(())
+BESIDE = [CHANNELS.index(name) for name in (*APART, *BELOW)]  # known beside other reps only
 
 
 def one(view="side", near_side="left", **options):
@@ -39,9 +41,8 @@ def test_shape_and_channels(rep):
     x = sequence(*rep)
     assert x.shape == (STEPS, len(CHANNELS))
     assert x.dtype == np.float32
-    apart = [CHANNELS.index(name) for name in data.APART]
-    assert np.isfinite(np.delete(x, apart, axis=1)).all()
-    assert np.isnan(x[:, apart]).all()  # the only rep
+    assert np.isfinite(np.delete(x, BESIDE, axis=1)).all()
+    assert np.isnan(x[:, BESIDE]).all()  # the only rep
     hips = [CHANNELS.index(f"{side}_hip_{axis}") for axis in "xy" for side in ("near", "far")]
     assert np.abs(x[:, hips[:2]].sum(1)).max() < 1e-5  # the middle of the hips is the origin
     assert (x[:, CHANNELS.index("near_shoulder_x")] > 0).all()  # the head is to the right
@@ -159,12 +160,27 @@ def test_a_rep_unlike_the_video_s_others_stands_apart():
     plain = sequence(whole, start, end)
     assert np.nanmedian(x[:, hip]) < -0.5
     assert abs(np.nanmedian(x[:, elbow])) < 0.2
-    rest = [i for i, name in enumerate(CHANNELS) if name not in data.APART]
-    np.testing.assert_array_equal(x[:, rest], plain[:, rest])
+    np.testing.assert_array_equal(np.delete(x, BESIDE, axis=1), np.delete(plain, BESIDE, axis=1))
     usual = sequence(whole, *bounds[0], others=[(start, end), *bounds[1:]])
     assert abs(np.nanmedian(usual[:, hip])) < 0.2
     # One of two: which of them is the usual one?
     assert np.isnan(sequence(whole, start, end, others=bounds[:1])[:, hip]).all()
+
+
+def test_a_rep_that_does_not_come_up_is_below_the_video_s_highest():
+    low, [(start, _, end)] = push_up(["incomplete_lockout"], reps=1)
+    others = push_up(reps=3)
+    whole = joined(low, others[0])
+    bounds = [(len(low) + a, len(low) + b) for a, _, b in others[1]]
+    height, elbow = (CHANNELS.index(f"{name}_below") for name in ("height", "elbow"))
+    x = sequence(whole, start, end, others=bounds)
+    right = sequence(whole, *bounds[0], others=[(start, end), *bounds[1:]])
+    assert x[:, height].max() < -0.05 < 0 <= right[:, height].max() + 0.05
+    assert x[:, elbow].max() < -0.3 < right[:, elbow].max()
+    assert right[:, elbow].max() < 0.1
+    # Where no rep comes up, this one is as high as any.
+    alike = sequence(low, start, end, others=[(start, end)] * 2)
+    assert alike[:, elbow].max() > -0.1
 
 
 def test_a_partial_rep_has_no_say_in_what_is_usual(rep):
@@ -173,12 +189,11 @@ def test_a_partial_rep_has_no_say_in_what_is_usual(rep):
     rows = [{"rep_id": f"a-f{i}", "start": start + i, "partial": i == 2, **row} for i in range(3)]
     reps = tables.REPS.frame(rows)
     videos = tables.VIDEOS.frame([{"video_id": "a", "width": WIDTH, "height": HEIGHT, "fps": 30.0}])
-    apart = [CHANNELS.index(name) for name in data.APART]
     for among, known in ((reps, False), (reps.with_columns(partial=False), True)):
         x = data.sequences(
             reps, videos, tables.RULES.empty(), lambda _: pose, among=among, errors=(), steps=STEPS
         )
-        assert np.isfinite(x[..., apart]).any() == known
+        assert np.isfinite(x[..., BESIDE]).any() == known
 
 
 def test_targets_hold_three_values_and_mask_the_unusable():

@@ -4,11 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushup_data.landmarks import Pose
-from pushup_data.model.data import KINEMATIC, KINEMATICS, MEASURES
-from pushup_data.model.features import features
+from pushup_data.model.data import KINEMATIC
+from pushup_data.model.features import STATISTICS, features
+from pushup_data.model.measures import KINEMATICS, MEASURES
 from tests.figures import mirrored, push_up, sequence
 
-PER_CHANNEL = 9  # five order statistics, the range, start, bottom, end
+PER_CHANNEL = len(STATISTICS)
 
 
 def one(errors=(), near_side="left", **options):
@@ -50,6 +51,7 @@ def test_columns_say_what_they_should(rep):
     found = features(x[None])
     assert found.shape == (1, PER_CHANNEL * len(MEASURES) + 4 + 2)
     height = found[0, :PER_CHANNEL]
+    np.testing.assert_allclose(height[:5], np.quantile(x[:, KINEMATIC.start], [0.05, 0.25, 0.5, 0.75, 0.95]))
     assert (np.diff(height[:5]) >= 0).all()
     assert height[5] == pytest.approx(np.ptp(x[:, KINEMATIC.start]))
     assert height[7] == x[:, KINEMATIC.start].min()  # the bottom

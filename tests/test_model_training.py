@@ -7,7 +7,8 @@ from sklearn.metrics import average_precision_score
 
 from pushup_data.model import data, training
 from pushup_data.model.augmentation import augment, augment_pixels
-from pushup_data.model.data import COORDINATES, KINEMATIC, KINEMATICS, POINTS, Dataset
+from pushup_data.model.data import COORDINATES, KINEMATIC, POINTS, Dataset
+from pushup_data.model.measures import KINEMATICS
 from pushup_data.model.network import Network, masked_loss
 from pushup_data.params import Model, Train
 from tests.figures import push_up, sequence
@@ -205,7 +206,7 @@ def test_every_other_rep_is_shown_as_if_alone_in_its_video(people):
     x = torch.from_numpy(people[0].x)
     x[..., KINEMATIC] = 1.0
     changed = augment(x, len(ERRORS), torch.Generator().manual_seed(0))[:, 0, KINEMATIC]
-    plain, apart = changed.isnan().split(len(KINEMATICS), dim=1)
+    plain, apart = changed.isnan().tensor_split([len(KINEMATICS)], dim=1)
     alone = apart.all(dim=1)
     assert 0.35 < alone.float().mean() < 0.65
     assert not plain.all(dim=1).any()

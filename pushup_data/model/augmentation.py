@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pushup_data.model.data import APART, COORDINATES, FRONT, KINEMATIC, MEASURES, POINTS
+from pushup_data.model.data import COORDINATES, FRONT, KINEMATIC, POINTS
+from pushup_data.model.measures import KINEMATICS, MEASURES
 
 _ROTATION = 5.0  # degrees, either way
 _SCALE = 0.1
@@ -22,14 +23,13 @@ _WARP = 0.1  # of time, at most: faster down and slower up, or the other way; an
 _NOISE = 0.01  # standard deviation per point and step, body lengths
 _BIAS = 0.02  # and per point for the whole rep: people's joints lie elsewhere
 _DROPPED = 0.1  # share of points, and of kinematic channels, that are lost
-_MEASURE_NOISE = 0.15  # of a kinematic channel, in its unit, for the whole rep
 # Share of reps that are shown as if alone in their video: where all reps are wrong alike none
 # stands apart, and what is wrong must be found without.
 _ALONE = 0.5
 _RULES_DROPPED = 0.15  # share of the rules' opinions that are withheld
 _TURN, _ZOOM, _MOVE = 10.0, 0.15, 0.1  # of pixels: degrees; share; share of half a picture's side
 _LIGHT, _CONTRAST, _TINT = 0.2, 0.3, 0.1  # brightness and each colour's in shares of white, contrast's factor
-_TILTS = [MEASURES.index("tilt"), MEASURES.index("tilt_apart")]
+_TILTS = [MEASURES.index(name) for name in ("tilt", "tilt_apart")]
 
 
 def _swapped(names: Sequence[str]) -> list[int]:
@@ -78,9 +78,9 @@ def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
     # A lost point rests at its mean over the rep: it is somewhere, and does not move.
     place = torch.where(lost[..., None], place.mean(dim=1, keepdim=True), place)
     visibility = torch.where(lost, 0.0, visibility)
-    kinematic = kinematic * sign[:, None] + _MEASURE_NOISE * normal(n, 1, len(MEASURES))
+    kinematic = kinematic * sign[:, None]
     unknown = torch.rand((n, 1, len(MEASURES)), generator=generator) < _DROPPED
-    unknown[..., -len(APART) :] |= torch.rand((n, 1, 1), generator=generator) < _ALONE
+    unknown[..., len(KINEMATICS) :] |= torch.rand((n, 1, 1), generator=generator) < _ALONE
     kinematic = torch.where(unknown, torch.nan, kinematic)
     heard = torch.rand((n, 1, errors), generator=generator) >= _RULES_DROPPED
     return torch.cat([place.flatten(2), visibility, detected, kinematic, seen, rules * heard], dim=-1)

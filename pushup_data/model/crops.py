@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from pushup_data.errors import BadVideoError, MissingInputError
 from pushup_data.landmarks import INDEX, Pose
-from pushup_data.model.data import Seen, window
+from pushup_data.model.measures import Seen
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -63,7 +63,7 @@ def of_video(path: Path, pose: Pose, reps: Sequence[Seen], size: tuple[int, int]
     places: dict[int, list[tuple[int, int]]] = {}  # frame to (rep, which of its pictures)
     boxes: dict[int, tuple[tuple[int, int, int], bool]] = {}
     for r, rep in enumerate(reps):
-        start, end = window(rep, len(pose))
+        start, end = rep.window(len(pose))
         found = box(pose.cut(start, end), size)
         if found is not None:
             boxes[r] = found

@@ -1,14 +1,13 @@
 """What the network sees: a rep as an array of body-centred landmarks and kinematics over time.
 
 Where the person stands, how large, which way they face, which side is near and how fast they go is taken out;
-what is left is the movement, and how far it is from the video's usual rep. A mirrored video gives the same
-array.
+what is left is the movement, and how it differs from the other reps of the video. A mirrored video gives the
+same array.
 """
 
 import hashlib
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,9 @@ from tqdm import tqdm
 from pushup_data import kinematics, quality
 from pushup_data.kinematics import Series, Signals
 from pushup_data.landmarks import INDEX, Pose
+from pushup_data.model import measures
 from pushup_data.model.calibration import log_odds
+from pushup_data.model.measures import MEASURES, Common, Seen
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -26,28 +27,6 @@ Bools = npt.NDArray[np.bool_]
 _SIDED = ("ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "foot_index")
 POINTS = ("nose", *(f"near_{p}" for p in _SIDED), *(f"far_{p}" for p in _SIDED))
 COORDINATES = 2 * len(POINTS)  # the first channels, x and y in turn; towards the head and down are positive
-# Signals by name, and by what they are divided, so that what sets people apart is about 1.
-KINEMATICS: Mapping[str, float] = {
-    "height": 0.5,  # upper-arm lengths
-    "elbow": 30.0,  # degrees
-    "trunk": 10.0,
-    "hip": 0.05,  # hip_knee on the knees, else hip_ankle, shares of the line's length
-    "neck": 20.0,
-    "spread": 0.3,  # shoulder widths
-    "tilt": 5.0,  # positive where the near shoulder is higher
-    "knee": 15.0,
-    "hip_bend": 10.0,
-    "neck_bend": 20.0,
-    "near_elbow_bend": 30.0,
-    "far_elbow_bend": 30.0,
-    "near_flare": 20.0,
-    "far_flare": 20.0,
-}
-# How far each is from the video's usual rep: what body, camera and landmarker put into all reps is not in it.
-APART = tuple(f"{name}_apart" for name in KINEMATICS)
-MEASURES = (*KINEMATICS, *APART)
-# With fewer reps there is no telling which of them is the usual one.
-MIN_USUAL = 3
 _VIEWS = ("side", "oblique", "front")
 _CHANNELS = (
     *(f"{point}_{axis}" for point in POINTS for axis in "xy"),  # in body lengths from the hips' middle
@@ -61,7 +40,6 @@ KINEMATIC = slice(_CHANNELS.index(MEASURES[0]), _CHANNELS.index(MEASURES[-1]) + 
 FRONT = _CHANNELS.index("front")
 # How far a rule's opinion counts: beyond a probability of 0.98 it is sure enough.
 MAX_LOGIT = 4.0
-_AROUND = 0.1  # of a rep's length, before and after it: reps are cut tightly, and the top matters
 
 
 def channels(errors: Sequence[str]) -> tuple[str, ...]:
@@ -105,36 +83,19 @@ class Dataset:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Which part of a video a rep is, and how it is seen: columns of tables.REPS."""
-
-    start: int
-    end: int
-    near_side: str
-    view: str
-    support: str
-
-
-def window(rep: Seen, frames: int) -> tuple[int, int]:
-    """Return [start, end) of a rep with _AROUND of its length before and after it, in a video of `frames`."""
-    around = round(_AROUND * (rep.end - rep.start))
-    return max(rep.start - around, 0), min(rep.end + around, frames)
-
-
 def sequence(
     pose: Pose,
     signals: Signals,
     rep: Seen,
     opinions: Floats,
-    usual: Series,
+    among: Common,
     *,
     size: tuple[int, int],
 ) -> Floats:
-    """Return a rep of one video as (steps, channels), from _AROUND of its length before it to as long after.
+    """Return a rep of one video as (steps, channels), with what is around it (Seen.window()).
 
     `pose` and `signals` are the whole video's, `size` its width and height in pixels; `opinions` (errors,)
-    are the rules' probabilities, NaN where they cannot tell; `usual` (steps, signals) is usual_rep()'s.
+    are the rules' probabilities, NaN where they cannot tell; `among` is what the video's reps have in common.
 
     Per frame the middle of the hips is the origin. The unit is the body's length in the picture: the median
     distance from shoulders' to hips' middle, or between the shoulders where that is longer (seen from the
@@ -142,8 +103,7 @@ def sequence(
     points are named by nearness to the camera instead of left and right. Frames without a detection are
     interpolated; all is NaN where no frame has one.
     """
-    start, end = window(rep, len(pose))
-    pose, steps = pose.cut(start, end), len(usual)
+    pose, steps = pose.cut(*rep.window(len(pose))), len(among.usual)
     points = _named(pose.pixels(*size), rep.near_side)  # (T, points, 2)
     visibility = _named(pose.visibility[..., None], rep.near_side)[..., 0]
     seen: Bools = np.asarray(np.isfinite(points).all(axis=(1, 2)) & np.isfinite(visibility).all(axis=1))
@@ -171,56 +131,16 @@ def sequence(
     frames = np.flatnonzero(seen)
     columns = [np.interp(at, frames, channel) for channel in places.T]
     columns.append(np.interp(at, np.arange(len(seen)), seen.astype(float)))
-    mine = measured(signals, rep, steps)
-    columns += [*mine.T, *(mine - usual).T]
+    columns += [*measures.measure(signals, rep, among).T]
     columns += [np.full(steps, float(rep.view == view)) for view in _VIEWS]
     columns.append(np.full(steps, float(rep.support == "knees")))
     columns += [np.full(steps, value) for value in _prior(opinions)]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def measured(signals: Signals, rep: Seen, steps: int) -> Series:
-    """Return a rep's KINEMATICS over time, (steps, signals), NaN where unknown; `signals` are the video's."""
-    start, end = window(rep, len(signals))
-    at: Series = np.linspace(0, end - start - 1, steps, dtype=np.float64)
-    return np.stack([_resampled(channel[start:end], at) for channel in _kinematic(signals, rep)], axis=1)
-
-
-def usual_rep(signals: Signals, reps: Sequence[Seen], seen: Seen, steps: int) -> Series:
-    """Return KINEMATICS of a video's usual rep over time, (steps, signals): the median over its `reps`.
-
-    All are measured like the rep `seen`, by its near side and support. NaN where a signal is known in fewer
-    than MIN_USUAL reps.
-    """
-    alike = [replace(seen, start=rep.start, end=rep.end) for rep in reps]
-    if len(alike) < MIN_USUAL:
-        return np.full((steps, len(KINEMATICS)), np.nan)
-    each = np.stack([measured(signals, rep, steps) for rep in alike])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a signal that no rep knows stays unknown
-        median = np.nanmedian(each, axis=0)
-    return np.where(np.isfinite(each).sum(axis=0) < MIN_USUAL, np.nan, median)
-
-
 def _prior(probability: Floats) -> Series:
     """Return the rules' log-odds, cut at MAX_LOGIT either way; 0, which says nothing, where NaN."""
     return np.clip(log_odds(np.nan_to_num(probability, nan=0.5)), -MAX_LOGIT, MAX_LOGIT)
-
-
-def _kinematic(signals: Signals, rep: Seen) -> list[Series]:
-    """Return KINEMATICS over the whole video, in their units."""
-    near_up = signals.tilt if rep.near_side == "left" else -signals.tilt
-    hip = signals.hip_knee if rep.support == "knees" else signals.hip_ankle
-    named = {"hip": hip, "tilt": near_up}
-    return [(named[n] if n in named else getattr(signals, n)) / unit for n, unit in KINEMATICS.items()]
-
-
-def _resampled(channel: Series, at: Series) -> Series:
-    """Interpolate a channel's known values at times `at`; NaN throughout where fewer than half are known."""
-    known = np.isfinite(channel)
-    if not known.any() or known.mean() < 0.5:
-        return np.full(len(at), np.nan)
-    return np.asarray(np.interp(at, np.flatnonzero(known), channel[known]))
 
 
 def _named(values: Floats, near_side: str) -> Floats:
@@ -262,9 +182,9 @@ def sequences(
         width, height, fps = films[video_id]
         signals = kinematics.measure(pose, fps, width, height)
         others = seen_as(among.filter((pl.col("video_id") == video_id) & ~pl.col("partial")))
-        # Two near sides and two supports at most: what is usual is not measured again for every rep.
+        # Two near sides and two supports at most: what is common is not measured again for every rep.
         common = {
-            how: usual_rep(signals, others, how, steps) for how in {_how(rep) for rep in seen_as(group)}
+            how: measures.common(signals, others, how, steps) for how in {_how(rep) for rep in seen_as(group)}
         }
         for row, rep in zip(group["row"], seen_as(group), strict=True):
             result[row] = sequence(pose, signals, rep, said[row], common[_how(rep)], size=(width, height))
@@ -272,7 +192,7 @@ def sequences(
 
 
 def _how(rep: Seen) -> Seen:
-    """Return what usual_rep() asks of a rep, whichever part of the video it is."""
+    """Return what measures.common() asks of a rep, whichever part of the video it is."""
     return Seen(0, 0, rep.near_side, "", rep.support)
 
 

@@ -1,37 +1,42 @@
-"""A rep in a few numbers, for models that do not read sequences: the baselines' kinematic features."""
-
-import warnings
+"""A rep in a few numbers: order statistics of its kinematic channels, and their values where it matters."""
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pushup_data.model.data import KINEMATIC, Floats, channels
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+STATISTICS = ("q05", "q25", "q50", "q75", "q95", "range", "start", "bottom", "end")
 _HEIGHT = channels(()).index("height")
 
 
-def features(x: Floats) -> Floats:
-    """Return (N, features) of sequences (N, steps, channels).
+def statistics(x: Tensor) -> Tensor:
+    """Return (N, KINEMATIC's channels * STATISTICS) of sequences (N, steps, channels).
 
-    Per kinematic channel the order statistics over time, how far it goes, and its values where the sequence
-    starts and ends and where the shoulders are lowest; then the view, knees and the rules' log-odds. NaN
-    where a channel is unknown.
+    Per channel the quantiles over time, how far it goes, and its values where the sequence starts, where the
+    shoulders are lowest and where it ends. NaN where a channel is unknown.
     """
-    n, per_channel = len(x), len(_QUANTILES) + 4
-    if not n:
-        return np.zeros(
-            (0, per_channel * (KINEMATIC.stop - KINEMATIC.start) + x.shape[2] - KINEMATIC.stop), np.float32
-        )
-    measured = x[..., KINEMATIC].astype(np.float64)  # (N, steps, kinematics)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN: an unknown channel stays unknown
-        ordered = np.nanquantile(measured, _QUANTILES, axis=1)
-        span = np.nanmax(measured, axis=1) - np.nanmin(measured, axis=1)
+    measured = x[..., KINEMATIC]  # (N, steps, kinematics)
+    ordered = torch.nanquantile(measured, torch.tensor(_QUANTILES, dtype=x.dtype), dim=1)
+    known = ~measured.isnan()
+    most = torch.where(known, measured, -torch.inf).amax(dim=1)
+    least = torch.where(known, measured, torch.inf).amin(dim=1)
+    span = torch.where(known.any(dim=1), most - least, torch.nan)
     height = x[..., _HEIGHT]
-    lowest = np.argmin(np.where(np.isnan(height), np.inf, height), axis=1)
-    bottom = measured[np.arange(n), lowest]
-    bottom[np.isnan(height).all(axis=1)] = np.nan
-    moments = np.stack([measured[:, 0], bottom, measured[:, -1]])
-    by_channel = np.concatenate([ordered, span[None], moments])  # (statistics, N, kinematics)
-    flat = by_channel.transpose(1, 2, 0).reshape(n, -1)
-    return np.asarray(np.concatenate([flat, x[:, 0, KINEMATIC.stop :]], axis=1), dtype=np.float32)
+    lowest = torch.where(height.isnan(), torch.inf, height).argmin(dim=1)
+    bottom = measured[torch.arange(len(x)), lowest]
+    bottom = torch.where(height.isnan().all(dim=1)[:, None], torch.nan, bottom)
+    moments = torch.stack([span, measured[:, 0], bottom, measured[:, -1]])
+    return torch.cat([ordered, moments]).permute(1, 2, 0).flatten(start_dim=1)
+
+
+def features(x: Floats) -> Floats:
+    """Return (N, features) of sequences (N, steps, channels), for models that do not read sequences.
+
+    statistics(), then the view, knees and the rules' log-odds. NaN where a channel is unknown.
+    """
+    rest = x[:, 0, KINEMATIC.stop :]
+    if not len(x):
+        return np.zeros((0, (KINEMATIC.stop - KINEMATIC.start) * len(STATISTICS) + rest.shape[1]), np.float32)
+    return np.concatenate([statistics(torch.from_numpy(x)).numpy(), rest], axis=1)

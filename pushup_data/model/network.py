@@ -4,22 +4,26 @@ import torch
 from torch import Tensor, nn
 
 from pushup_data.model.data import KINEMATIC
+from pushup_data.model.features import STATISTICS, statistics
 from pushup_data.params import Model
 
 # How far the network's own opinion counts beside the rules'. While it trains, it is heard for every other rep
 # and the rules speak alone for the rest: so their part stays right by itself, which is what holds for people
 # unlike those in train.
 _HEARD = 0.5
-_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+_BINS = 8  # per statistic
+_MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
+_MIN_WIDTH = 1e-6  # of a bin
+_OUTLIER = 4.0  # spreads from the mean: no channel goes further, however unlike those in train a person is
 
 
 class Network(nn.Module):
     """Landmarks and kinematics over time to one logit per error.
 
     Two convolutions look for short movements and halve the time axis each; an LSTM reads them forwards and
-    backwards. Beside it, what a rule would look at: the order statistics of the kinematic channels, through
-    one layer. Both make up the rep's embedding, on which each error has a linear head; what the rule says of
-    the error (the last channels) is added with a weight that is learnt.
+    backwards. Beside it, what a rule or a tree would look at: statistics() of the kinematic channels, in
+    bins, through one layer. Both make up the rep's embedding, on which each error has a linear head; what
+    the rule says of the error (the last channels) is added with a weight that is learnt.
 
     `settings.kind` leaves out the LSTM (cnn) or the convolutions (lstm), or puts a transformer's encoder in
     the LSTM's place (transformer).
@@ -43,8 +47,9 @@ class Network(nn.Module):
         if self.pose:
             self.convolutions = _convolutions(inside, width) if settings.kind != "lstm" else nn.Identity()
             self.reader = _reader(settings.kind, inside if settings.kind == "lstm" else width, width)
-            kinematics = KINEMATIC.stop - KINEMATIC.start
-            self.measures = nn.Sequential(nn.Linear(kinematics * len(_QUANTILES), width), nn.ReLU())
+            count = (KINEMATIC.stop - KINEMATIC.start) * len(STATISTICS)
+            self.bins = _Bins(count)
+            self.measures = nn.Sequential(nn.Linear(count * _BINS, width), nn.ReLU())
             self.trust = nn.Parameter(torch.ones(errors))
         self.film = _Film(width) if rgb else None
         self.dropout = nn.Dropout(0.3)
@@ -52,6 +57,14 @@ class Network(nn.Module):
         # Before it has learnt anything, the network says what the rules say.
         nn.init.zeros_(self.heads.weight)
         nn.init.zeros_(self.heads.bias)
+
+    def standardise(self, x: Tensor) -> None:
+        """Learn from (N, steps, channels) what is usual: each channel's mean and spread, the bins' edges."""
+        self.mean.copy_(torch.nan_to_num(x.nanmean(dim=(0, 1))))
+        spread = (x - self.mean).square().nanmean(dim=(0, 1)).sqrt()
+        self.spread.copy_(torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_SPREAD))
+        if self.pose:
+            self.bins.cut(statistics(x))
 
     def embed(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
         """Return (N, features) from (N, steps, channels) and, for the rgb stream, crops (N, T, H, W, 3).
@@ -68,12 +81,10 @@ class Network(nn.Module):
     def _movement(self, x: Tensor) -> Tensor:
         # Unknown channels (NaN) are taken for average ones.
         standard = torch.nan_to_num(((x - self.mean) / self.spread)[..., : self.inside])
+        standard = standard.clamp(-_OUTLIER, _OUTLIER)
         movements = self.convolutions(standard.transpose(1, 2)).transpose(1, 2)
         states = self.reader(movements)
-        at = torch.tensor(_QUANTILES)
-        ordered = torch.quantile(standard[..., KINEMATIC], at, dim=1)  # (quantiles, N, kinematics)
-        measured = self.measures(ordered.permute(1, 0, 2).flatten(start_dim=1))
-        return torch.cat([states.mean(dim=1), measured], dim=1)
+        return torch.cat([states.mean(dim=1), self.measures(self.bins(statistics(x)))], dim=1)
 
     def judge(self, embedded: Tensor, x: Tensor) -> Tensor:
         """Return logits (N, errors) from embed(x) and x, of which the rules' channels are read."""
@@ -86,6 +97,34 @@ class Network(nn.Module):
     def forward(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
         """Return logits (N, errors) from (N, steps, channels) and crops (N, T, H, W, 3)."""
         return self.judge(self.embed(x, pixels), x)
+
+
+class _Bins(nn.Module):
+    """Numbers in the piecewise linear encoding of Gorishniy et al., 2022 (arXiv 2203.05556).
+
+    Between two neighbouring quantiles of train a bin's value rises from -1 to 1; beyond them it stays. So one
+    layer can do what trees do: set a limit, ask for neither too little nor too much, ignore what is far out.
+    """
+
+    low: Tensor
+    slope: Tensor
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.register_buffer("low", torch.zeros(_BINS, count))
+        self.register_buffer("slope", torch.zeros(_BINS, count))
+
+    def cut(self, x: Tensor) -> None:
+        """Take the quantiles of (N, count); what is never known, or always the same, says nothing."""
+        edges = torch.nan_to_num(torch.nanquantile(x, torch.linspace(0, 1, _BINS + 1), dim=0))
+        width = edges[1:] - edges[:-1]
+        self.low.copy_(edges[:-1])
+        self.slope.copy_(torch.where(width > _MIN_WIDTH, 1 / width, 0.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, _BINS * count), 0 where unknown."""
+        risen = ((x[:, None] - self.low) * self.slope).clamp(0, 1) * 2 - 1
+        return torch.nan_to_num(torch.where(self.slope > 0, risen, 0.0)).flatten(start_dim=1)
 
 
 class _Film(nn.Module):

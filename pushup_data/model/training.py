@@ -21,7 +21,6 @@ from pushup_data.params import Model, Train
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
 _WEIGHT_DECAY = 0.01
 _AT_ONCE = 128  # reps whose pixels are read at a time where nothing is learnt: each is 110 kB before the CNN
-_MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def fit(
 
     with _reproducible(seed) as generator:
         network = Network(x.shape[2], errors, model)
-        standardise(network, x)
+        network.standardise(x)
         optimizer = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=_WEIGHT_DECAY)
         batches = -(-len(x) // settings.batch_size)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -148,13 +147,6 @@ def fit(
         loss=best,
         watched="val" if watch_val else "train",
     )
-
-
-def standardise(network: Network, x: Tensor) -> None:
-    """Tell the network the mean and spread of each channel of (N, steps, channels)."""
-    network.mean.copy_(torch.nan_to_num(x.nanmean(dim=(0, 1))))
-    spread = (x - network.mean).square().nanmean(dim=(0, 1)).sqrt()
-    network.spread.copy_(torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_SPREAD))
 
 
 def logits(network: Network, x: Tensor, pixels: Tensor | None) -> Tensor:

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pushup_data.model.data import KINEMATIC, channels
+from pushup_data.model.network import Network
+from pushup_data.params import Model
+
+CHANNELS = channels(("hips_sagging", "hips_piked"))
+
+
+def network(x, **options):
+    torch.manual_seed(0)
+    made = Network(len(CHANNELS), 2, Model(width=8, steps=32, **options)).eval()
+    torch.nn.init.normal_(made.heads.weight)
+    with torch.no_grad():
+        made.standardise(x)
+    return made
+
+
+@pytest.fixture(scope="module")
+def x():
+    return torch.randn((40, 32, len(CHANNELS)), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("kind", ["cnn-lstm", "cnn", "lstm", "transformer"])
+def test_unknown_channels_and_monsters_give_finite_logits(x, kind):
+    made = network(x, kind=kind)
+    strange = x[:3].clone()
+    strange[0, :, KINEMATIC] = torch.nan
+    strange[1, :, KINEMATIC] *= 1e6
+    with torch.no_grad():
+        assert made(strange).isfinite().all()
+        nobody_unlike = made(x[:3])
+    assert nobody_unlike.shape == (3, 2)
+
+
+@given(st.lists(st.floats(-50, 50, width=32), min_size=9, max_size=60), st.floats(-100, 100, width=32))
+@settings(max_examples=40)
+def test_a_binned_number_rises_with_it_from_one_end_of_train_to_the_other(train, value):
+    bins = network(torch.randn(9, 32, len(CHANNELS))).bins
+    count = bins.low.shape[1]
+    column = torch.tensor(train)[:, None].expand(-1, count)
+    bins.cut(column)
+    ordered = torch.tensor(sorted([*train, value]))[:, None].expand(-1, count)
+    encoded = bins(ordered).reshape(len(ordered), -1, count)[..., 0]
+    assert ((encoded >= -1) & (encoded <= 1)).all()
+    assert (encoded.diff(dim=0) >= -1e-4).all()
+    told = bins.slope[:, 0] > 0
+    assert told.any() == (np.ptp(np.array(train, dtype=np.float32)) > 1e-5) or np.ptp(train) < 1e-4
+    if value > max(train):
+        assert (encoded[-1, told] == 1).all()  # beyond train it says no more than at its end
+    assert (bins(torch.full((1, count), torch.nan)) == 0).all()
+
+
+def test_what_never_varies_or_is_never_known_says_nothing():
+    x = torch.randn(12, 32, len(CHANNELS))
+    x[..., KINEMATIC.start] = 1.0
+    x[..., KINEMATIC.start + 1] = torch.nan
+    bins = network(x).bins
+    per_channel = bins.low.shape[1] // (KINEMATIC.stop - KINEMATIC.start)
+    assert (bins.slope[:, : 2 * per_channel] == 0).all()
+    assert (bins.slope[:, 2 * per_channel :] > 0).all()
