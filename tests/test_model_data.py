@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pushup_data import quality, tables
-from pushup_data.landmarks import Pose
+from pushup_data.landmarks import INDEX, Pose
 from pushup_data.model import data
 from pushup_data.model.data import COORDINATES, POINTS
 from pushup_data.model.measures import APART, BELOW
@@ -78,6 +78,28 @@ def test_filmed_from_the_other_side_looks_alike():
 def test_speed_does_not_matter():
     slow, quick = one(tempo_s=3.2), one(tempo_s=1.6)
     np.testing.assert_allclose(sequence(*slow), sequence(*quick), atol=0.05)
+
+
+def test_from_the_front_it_does_not_matter_which_side_is_which():
+    leaning, [(start, _, end)] = push_up(["asymmetric"], reps=1, view="front")
+    level = push_up(reps=3, view="front")
+    whole = joined(leaning, level[0])
+    bounds = [(len(leaning) + a, len(leaning) + b) for a, _, b in level[1]]
+    for pose, others in ((leaning, []), (whole, bounds)):
+        left, right = (
+            sequence(seen_better(pose, side), start, end, view="front", near_side=side, others=others)
+            for side in ("left", "right")
+        )
+        beside = [i for i, name in enumerate(CHANNELS) if name.split("_")[0] not in ("hip", "neck")]
+        np.testing.assert_allclose(left[:, beside], right[:, beside], atol=0.03)  # those are of the side seen
+        assert np.median(left[:, CHANNELS.index("tilt_apart" if others else "tilt")]) > 0.5
+
+
+def seen_better(pose, side):
+    """The same pose, one side seen a little better: that one is the near one."""
+    visibility = np.full_like(pose.visibility, 0.98)
+    visibility[:, [i for name, i in INDEX.items() if name.startswith(side)]] = 0.99
+    return Pose(pose.xy, pose.z, visibility, pose.world, pose.detected)
 
 
 def test_an_error_shows():

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 
 from pushup_data.model import data, training
 from pushup_data.model.augmentation import augment, augment_pixels
-from pushup_data.model.data import COORDINATES, KINEMATIC, POINTS, Dataset
+from pushup_data.model.data import COORDINATES, KINEMATIC, Dataset
 from pushup_data.model.measures import KINEMATICS
 from pushup_data.model.network import Network, masked_loss
 from pushup_data.params import Model, Train
@@ -211,24 +211,6 @@ def test_every_other_rep_is_shown_as_if_alone_in_its_video(people):
     assert 0.35 < alone.float().mean() < 0.65
     assert not plain.all(dim=1).any()
     assert 0.05 < apart[~alone].float().mean() < 0.2
-
-
-def test_from_the_front_either_arm_may_be_the_near_one():
-    pose, [(start, _, end)] = push_up(["asymmetric"], reps=1, view="front")
-    left, right = (sequence(pose, start, end, view="front", near_side=side) for side in ("left", "right"))
-    tilt = KINEMATIC.start + [*KINEMATICS].index("tilt")
-    np.testing.assert_allclose(left[:, tilt], -right[:, tilt], atol=1e-5)
-    elbows = [2 * POINTS.index(f"{side}_elbow") + 1 for side in ("near", "far")]
-    np.testing.assert_allclose(left[:, elbows], right[:, elbows[::-1]], atol=1e-5)
-    many = torch.from_numpy(np.repeat(left[None], 40, axis=0))
-    near = KINEMATIC.start + [*KINEMATICS].index("near_flare")
-    many[..., tilt], many[..., near], many[..., near + 1] = 5.0, 5.0, -5.0
-    seen = augment(many, 0, torch.Generator().manual_seed(0)).nanmean(dim=1)
-    signs, arms = seen[:, tilt].sign(), (seen[:, near] - seen[:, near + 1]).sign()
-    assert (signs == 1).any()
-    assert (signs == -1).any()
-    both = (signs != 0) & (arms != 0)  # 0: a channel was dropped
-    assert torch.equal(signs[both], arms[both])  # the arms change places with the shoulders
 
 
 RGB = {"streams": ("rgb",)}

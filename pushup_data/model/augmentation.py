@@ -1,19 +1,17 @@
 """Augmentation: what another camera, person, tempo or detection could have given for the same movement.
 
 A flip of the picture needs none: data.sequence() gives the same array for a mirrored video, left and right
-swapped. What a flip leaves open is drawn: which arm counts as the near one when seen from the front. Pixels
-are mirrored all the same: then it does not matter to which side the head points. The labels stay: every error
-is either of the whole body or, like asymmetric, does not say which side.
+swapped. Pixels are mirrored all the same: then it does not matter to which side the head points. The labels
+stay: every error is either of the whole body or, like asymmetric, does not say which side.
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pushup_data.model.data import COORDINATES, FRONT, KINEMATIC, POINTS
+from pushup_data.model.data import COORDINATES, KINEMATIC, POINTS
 from pushup_data.model.measures import KINEMATICS, MEASURES
 
 _ROTATION = 5.0  # degrees, either way
@@ -29,17 +27,6 @@ _ALONE = 0.5
 _RULES_DROPPED = 0.15  # share of the rules' opinions that are withheld
 _TURN, _ZOOM, _MOVE = 10.0, 0.15, 0.1  # of pixels: degrees; share; share of half a picture's side
 _LIGHT, _CONTRAST, _TINT = 0.2, 0.3, 0.1  # brightness and each colour's in shares of white, contrast's factor
-_TILTS = [MEASURES.index(name) for name in ("tilt", "tilt_apart")]
-
-
-def _swapped(names: Sequence[str]) -> list[int]:
-    """Return where each name's counterpart on the other side stands; its own place where it has none."""
-    other = {"near": "far", "far": "near"}
-    parts = [name.partition("_") for name in names]
-    return [[*names].index(other.get(side, side) + rule + part) for side, rule, part in parts]
-
-
-_POINTS, _ARMS = _swapped(POINTS), _swapped(MEASURES)
 
 
 def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
@@ -60,13 +47,6 @@ def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
     detected, kinematic = x[..., COORDINATES + points : KINEMATIC.start], x[..., KINEMATIC]
     seen, rules = x[..., KINEMATIC.stop : inside], x[..., inside:]
 
-    other = (seen[:, 0, FRONT - KINEMATIC.stop] == 1) & (uniform(n) > 0)
-    place = torch.where(other[:, None, None, None], place[:, :, _POINTS], place)
-    visibility = torch.where(other[:, None, None], visibility[..., _POINTS], visibility)
-    kinematic = torch.where(other[:, None, None], kinematic[..., _ARMS], kinematic)
-    sign = torch.ones(n, len(MEASURES))
-    sign[other.nonzero(), _TILTS] = -1
-
     angle = uniform(n, 1, 1) * math.radians(_ROTATION)
     across, down = place[..., 0], place[..., 1]
     place = torch.stack(
@@ -78,7 +58,6 @@ def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
     # A lost point rests at its mean over the rep: it is somewhere, and does not move.
     place = torch.where(lost[..., None], place.mean(dim=1, keepdim=True), place)
     visibility = torch.where(lost, 0.0, visibility)
-    kinematic = kinematic * sign[:, None]
     unknown = torch.rand((n, 1, len(MEASURES)), generator=generator) < _DROPPED
     unknown[..., len(KINEMATICS) :] |= torch.rand((n, 1, 1), generator=generator) < _ALONE
     kinematic = torch.where(unknown, torch.nan, kinematic)

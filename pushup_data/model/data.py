@@ -37,7 +37,12 @@ _CHANNELS = (
     "knees",  # 1 for a knee push-up
 )
 KINEMATIC = slice(_CHANNELS.index(MEASURES[0]), _CHANNELS.index(MEASURES[-1]) + 1)
-FRONT = _CHANNELS.index("front")
+_TILTS = [_CHANNELS.index(name) for name in ("tilt_apart", "tilt")]
+# Where each channel's counterpart on the other side stands; its own place where it has none.
+_OTHER_SIDE = [
+    _CHANNELS.index({"near": "far", "far": "near"}.get(side, side) + rule + part)
+    for side, rule, part in (name.partition("_") for name in _CHANNELS)
+]
 # How far a rule's opinion counts: beyond a probability of 0.98 it is sure enough.
 MAX_LOGIT = 4.0
 
@@ -100,7 +105,8 @@ def sequence(
     Per frame the middle of the hips is the origin. The unit is the body's length in the picture: the median
     distance from shoulders' to hips' middle, or between the shoulders where that is longer (seen from the
     front the trunk is foreshortened). The picture is mirrored so that the head points to positive x, and
-    points are named by nearness to the camera instead of left and right. Frames without a detection are
+    points are named by nearness to the camera instead of left and right; from the front, where none is
+    nearer, the side counts as near whose shoulder is higher. Frames without a detection are
     interpolated; all is NaN where no frame has one.
     """
     pose, steps = pose.cut(*rep.window(len(pose))), len(among.usual)
@@ -134,8 +140,24 @@ def sequence(
     columns += [*measures.measure(signals, rep, among).T]
     columns += [np.full(steps, float(rep.view == view)) for view in _VIEWS]
     columns.append(np.full(steps, float(rep.support == "knees")))
-    columns += [np.full(steps, value) for value in _prior(opinions)]
-    return np.stack(columns, axis=1).astype(np.float32)
+    x = np.stack(columns, axis=1)
+    if rep.view == "front":
+        x = _higher_side_near(x)
+    return np.asarray(np.concatenate([x, np.tile(_prior(opinions), (steps, 1))], axis=1), np.float32)
+
+
+def _higher_side_near(x: Floats) -> Floats:
+    """Return (steps, channels) with the side named near whose shoulder is higher than usual in the video.
+
+    From the front no side is nearer, and it does not matter to which side somebody leans.
+    """
+    for tilt in x[:, _TILTS].T:
+        if np.isfinite(tilt).all():
+            if np.median(tilt) < 0:
+                x = x[:, _OTHER_SIDE]
+                x[:, _TILTS] *= -1
+            return x
+    return x
 
 
 def _prior(probability: Floats) -> Series:

@@ -4,11 +4,13 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from pushup_data.model import calibration
@@ -20,6 +22,7 @@ from pushup_data.params import Model, Train
 
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
 _WEIGHT_DECAY = 0.01
+_MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
 _AT_ONCE = 128  # reps whose pixels are read at a time where nothing is learnt: each is 110 kB before the CNN
 
 
@@ -93,20 +96,21 @@ def fit(
         for s in (train, val)
     )
     watched_x, watched_y, watched_pixels = (val_x, val_y, val_pixels) if watch_val else (x, y, pixels)
-    present, absent = (y == 1).sum(0), (y == 0).sum(0)
-    # The root: in full, a rare error's few positives would speak for the whole loss.
-    weight = (absent / present.clamp(min=1)).sqrt().clamp(1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT)
-    errors = y.shape[1]
+    weight, errors = positive_weight(y), y.shape[1]
 
     with _reproducible(seed) as generator:
         network = Network(x.shape[2], errors, model)
         network.standardise(x)
         optimizer = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=_WEIGHT_DECAY)
         batches = -(-len(x) // settings.batch_size)
+        # What is kept is the mean of the last weights: with so few labels each step pulls its own way.
+        decay = 1 - 1 / (_MEAN_EPOCHS * batches)
+        mean = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+        kept = cast(Network, mean.module).eval()
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, settings.lr, total_steps=settings.epochs * batches
         )
-        best, best_epoch, best_state = float("inf"), 0, copy.deepcopy(network.state_dict())
+        best, best_epoch, best_state = float("inf"), 0, copy.deepcopy(kept.state_dict())
         # disable=None: shown on a terminal only
         bar = tqdm(range(1, settings.epochs + 1), "train", unit="epoch", disable=True if quiet else None)
         for epoch in bar:
@@ -120,33 +124,39 @@ def fit(
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
+                mean.update_parameters(network)
                 total += float(loss.detach()) * len(batch)
-            network.eval()
             with torch.no_grad():
-                watched = float(masked_loss(logits(network, watched_x, watched_pixels), watched_y, weight))
+                watched = float(masked_loss(logits(kept, watched_x, watched_pixels), watched_y, weight))
             bar.set_postfix(loss=f"{watched:.3f}")
             watch(
                 Epoch(epoch, total / len(x), watched if watch_val else None, float(schedule.get_last_lr()[0]))
             )
             if watched < best:
                 best, best_epoch = watched, epoch
-                best_state = copy.deepcopy(network.state_dict())
+                best_state = copy.deepcopy(kept.state_dict())
             elif epoch - best_epoch >= settings.patience:
                 break
         bar.close()
-        network.load_state_dict(best_state)
-        network.eval()
+        kept.load_state_dict(best_state)
         with torch.no_grad():
-            scores = logits(network, val_x, val_pixels).numpy().astype(np.float64)
+            scores = logits(kept, val_x, val_pixels).numpy().astype(np.float64)
     chosen = [calibrated(scores[:, e], val.y[:, e]) for e in range(errors)]
     return Fitted(
-        network=network,
+        network=kept,
         calibration=[platt for platt, _ in chosen],
         thresholds=[at if learnt[e] else None for e, (_, at) in enumerate(chosen)],
         epochs=best_epoch,
         loss=best,
         watched="val" if watch_val else "train",
     )
+
+
+def positive_weight(y: Tensor) -> Tensor:
+    """Return (errors,): how much a present label counts beside an absent one, for labels (N, errors)."""
+    present, absent = (y == 1).sum(0), (y == 0).sum(0)
+    # The root: in full, a rare error's few positives would speak for the whole loss.
+    return (absent / present.clamp(min=1)).sqrt().clamp(1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT)
 
 
 def logits(network: Network, x: Tensor, pixels: Tensor | None) -> Tensor:
