@@ -190,27 +190,27 @@ def test_threshold_is_as_good_as_any_other_on_its_grid(pairs):
 
 def test_augmentation_moves_little_keeps_the_mask_and_is_seeded(people):
     x = torch.from_numpy(people[0].x)
-    changed = augment(x, len(ERRORS), torch.Generator().manual_seed(0))
+    changed = augment(x, torch.Generator().manual_seed(0))
     assert changed.shape == x.shape
     gap = (changed - x)[..., :COORDINATES].abs()
     assert 0.005 < gap.mean() < 0.3
-    seen = slice(KINEMATIC.stop, KINEMATIC.stop + 4)
-    assert torch.equal(changed[..., seen], x[..., seen])
-    again = augment(x, len(ERRORS), torch.Generator().manual_seed(0))
+    rest = slice(KINEMATIC.stop, None)  # view, knees, rules
+    assert torch.equal(changed[..., rest], x[..., rest])
+    again = augment(x, torch.Generator().manual_seed(0))
     assert torch.equal(changed.nan_to_num(9), again.nan_to_num(9))
     lost = changed[..., KINEMATIC][..., : len(KINEMATICS)].isnan().float().mean()
-    assert 0.05 < lost < 0.2
+    assert 0.01 < lost < 0.12
 
 
-def test_every_other_rep_is_shown_as_if_alone_in_its_video(people):
+def test_every_fourth_rep_is_shown_as_if_alone_in_its_video(people):
     x = torch.from_numpy(people[0].x)
     x[..., KINEMATIC] = 1.0
-    changed = augment(x, len(ERRORS), torch.Generator().manual_seed(0))[:, 0, KINEMATIC]
+    changed = augment(x, torch.Generator().manual_seed(0))[:, 0, KINEMATIC]
     plain, apart = changed.isnan().tensor_split([len(KINEMATICS)], dim=1)
     alone = apart.all(dim=1)
-    assert 0.35 < alone.float().mean() < 0.65
+    assert 0.1 < alone.float().mean() < 0.45
     assert not plain.all(dim=1).any()
-    assert 0.05 < apart[~alone].float().mean() < 0.2
+    assert 0.01 < apart[~alone].float().mean() < 0.12
 
 
 RGB = {"streams": ("rgb",)}

@@ -20,16 +20,15 @@ _SHIFT = 0.03  # of all points, body lengths
 _WARP = 0.1  # of time, at most: faster down and slower up, or the other way; and cut as much earlier or later
 _NOISE = 0.01  # standard deviation per point and step, body lengths
 _BIAS = 0.02  # and per point for the whole rep: people's joints lie elsewhere
-_DROPPED = 0.1  # share of points, and of kinematic channels, that are lost
+_DROPPED = 0.05  # share of points, and of kinematic channels, that are lost
 # Share of reps that are shown as if alone in their video: where all reps are wrong alike none
 # stands apart, and what is wrong must be found without.
-_ALONE = 0.5
-_RULES_DROPPED = 0.15  # share of the rules' opinions that are withheld
+_ALONE = 0.25
 _TURN, _ZOOM, _MOVE = 10.0, 0.15, 0.1  # of pixels: degrees; share; share of half a picture's side
 _LIGHT, _CONTRAST, _TINT = 0.2, 0.3, 0.1  # brightness and each colour's in shares of white, contrast's factor
 
 
-def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
+def augment(x: Tensor, generator: torch.Generator) -> Tensor:
     """Return (N, steps, channels) as something else could have given it, each rep its own way."""
 
     def uniform(*shape: int) -> Tensor:
@@ -38,14 +37,13 @@ def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator)
 
-    n, steps, channels = x.shape
-    inside = channels - errors
+    n, steps, _ = x.shape
     x = _warped(x, uniform(n, 1), uniform(n, 1))
     points = len(POINTS)
     place = x[..., :COORDINATES].reshape(n, steps, points, 2)
     visibility = x[..., COORDINATES : COORDINATES + points]
     detected, kinematic = x[..., COORDINATES + points : KINEMATIC.start], x[..., KINEMATIC]
-    seen, rules = x[..., KINEMATIC.stop : inside], x[..., inside:]
+    rest = x[..., KINEMATIC.stop :]  # the view, knees, what the rules say: these are not augmented
 
     angle = uniform(n, 1, 1) * math.radians(_ROTATION)
     across, down = place[..., 0], place[..., 1]
@@ -61,8 +59,7 @@ def augment(x: Tensor, errors: int, generator: torch.Generator) -> Tensor:
     unknown = torch.rand((n, 1, len(MEASURES)), generator=generator) < _DROPPED
     unknown[..., len(KINEMATICS) :] |= torch.rand((n, 1, 1), generator=generator) < _ALONE
     kinematic = torch.where(unknown, torch.nan, kinematic)
-    heard = torch.rand((n, 1, errors), generator=generator) >= _RULES_DROPPED
-    return torch.cat([place.flatten(2), visibility, detected, kinematic, seen, rules * heard], dim=-1)
+    return torch.cat([place.flatten(2), visibility, detected, kinematic, rest], dim=-1)
 
 
 def augment_pixels(pixels: Tensor, generator: torch.Generator) -> Tensor:

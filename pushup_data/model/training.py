@@ -119,7 +119,7 @@ def fit(
             for batch in torch.split(order, settings.batch_size):
                 optimizer.zero_grad()
                 film = None if pixels is None else augment_pixels(pixels[batch], generator)
-                loss = masked_loss(network(augment(x[batch], errors, generator), film), y[batch], weight)
+                loss = masked_loss(network(augment(x[batch], generator), film), y[batch], weight)
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
                 optimizer.step()
