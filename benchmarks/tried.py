@@ -220,7 +220,7 @@ def with_truth(sets: int, front: int, folder: Path) -> tuple[Corpus, Floats]:
         signals = kinematics.measure(
             landmarks.from_table(with_joints(row, table)), row["fps"], row["width"], row["height"]
         )
-        true += [measures.alone(signals, rep, SETTINGS.model.steps) for rep in data.seen_as(part.reps)]
+        true += [measures.over_time(signals, rep, SETTINGS.model.steps) for rep in data.seen_as(part.reps)]
         parts.append(part)
     return join(*parts), np.array(true)
 

@@ -7,7 +7,9 @@ by a perspective camera. Nothing of MediaPipe's noise is imitated unless `noise`
 import functools
 import subprocess
 from collections.abc import Collection, Sequence
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import cv2
 import imageio_ffmpeg
@@ -309,6 +311,17 @@ def sequence(
         ),
         size=(width, height),
     )
+
+
+def one_among_right_reps(error: str, **options: Any) -> tuple[Pose, tuple[int, int], list[tuple[int, int]]]:
+    """Return a video's pose, the bounds of its first rep, which shows the error, and of three right ones."""
+    (wrong, [(start, _, end)]), (right, found) = (
+        push_up([error], reps=1, **options),
+        push_up(reps=3, **options),
+    )
+    both = zip(astuple(wrong), astuple(right), strict=True)
+    whole = Pose(*(np.concatenate(parts) for parts in both))
+    return whole, (start, end), [(len(wrong) + a, len(wrong) + b) for a, _, b in found]
 
 
 def mirrored(pose: Pose) -> Pose:

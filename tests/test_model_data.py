@@ -1,5 +1,3 @@
-from dataclasses import astuple
-
 import numpy as np
 import polars as pl
 import pytest
@@ -11,7 +9,7 @@ from pushup_data.landmarks import INDEX, Pose
 from pushup_data.model import data
 from pushup_data.model.data import COORDINATES, POINTS
 from pushup_data.model.measures import APART, BELOW
-from tests.figures import HEIGHT, WIDTH, mirrored, push_up, sequence
+from tests.figures import HEIGHT, WIDTH, mirrored, one_among_right_reps, push_up, sequence
 
 STEPS = 32
 CHANNELS = data.channels(())
@@ -21,11 +19,6 @@ BESIDE = [CHANNELS.index(name) for name in (*APART, *BELOW)]  # known beside oth
 def one(view="side", near_side="left", **options):
     pose, [(start, _, end)] = push_up(reps=1, view=view, near_side=near_side, **options)
     return pose, start, end
-
-
-def joined(*poses):
-    """The poses of one video, one after the other."""
-    return Pose(*(np.concatenate(parts) for parts in zip(*map(astuple, poses), strict=True)))
 
 
 def changed(pose, xy):
@@ -81,17 +74,14 @@ def test_speed_does_not_matter():
 
 
 def test_from_the_front_it_does_not_matter_which_side_is_which():
-    leaning, [(start, _, end)] = push_up(["asymmetric"], reps=1, view="front")
-    level = push_up(reps=3, view="front")
-    whole = joined(leaning, level[0])
-    bounds = [(len(leaning) + a, len(leaning) + b) for a, _, b in level[1]]
-    for pose, others in ((leaning, []), (whole, bounds)):
+    whole, (start, end), bounds = one_among_right_reps("asymmetric", view="front")
+    for others in ([], bounds):
         left, right = (
-            sequence(seen_better(pose, side), start, end, view="front", near_side=side, others=others)
+            sequence(seen_better(whole, side), start, end, view="front", near_side=side, others=others)
             for side in ("left", "right")
         )
-        beside = [i for i, name in enumerate(CHANNELS) if name.split("_")[0] not in ("hip", "neck")]
-        np.testing.assert_allclose(left[:, beside], right[:, beside], atol=0.03)  # those are of the side seen
+        shared = [i for i, name in enumerate(CHANNELS) if name.split("_")[0] not in ("hip", "neck")]
+        np.testing.assert_allclose(left[:, shared], right[:, shared], atol=0.03)  # those two are of one side
         assert np.median(left[:, CHANNELS.index("tilt_apart" if others else "tilt")]) > 0.5
 
 
@@ -170,39 +160,6 @@ def test_each_video_is_read_once_and_rows_keep_their_order(rep):
     empty = tables.REPS.empty()
     none = data.sequences(empty, videos, rules, pose_of, among=empty, errors=("a",), steps=STEPS)
     assert none.shape == (0, STEPS, len(data.channels(("a",))))
-
-
-def test_a_rep_unlike_the_video_s_others_stands_apart():
-    sagging, [(start, _, end)] = push_up(["hips_sagging"], reps=1)
-    others = push_up(reps=3)
-    whole = joined(sagging, others[0])
-    bounds = [(len(sagging) + a, len(sagging) + b) for a, _, b in others[1]]
-    hip, elbow = (CHANNELS.index(f"{name}_apart") for name in ("hip", "elbow"))
-    x = sequence(whole, start, end, others=bounds)
-    plain = sequence(whole, start, end)
-    assert np.nanmedian(x[:, hip]) < -0.5
-    assert abs(np.nanmedian(x[:, elbow])) < 0.2
-    np.testing.assert_array_equal(np.delete(x, BESIDE, axis=1), np.delete(plain, BESIDE, axis=1))
-    usual = sequence(whole, *bounds[0], others=[(start, end), *bounds[1:]])
-    assert abs(np.nanmedian(usual[:, hip])) < 0.2
-    # One of two: which of them is the usual one?
-    assert np.isnan(sequence(whole, start, end, others=bounds[:1])[:, hip]).all()
-
-
-def test_a_rep_that_does_not_come_up_is_below_the_video_s_highest():
-    low, [(start, _, end)] = push_up(["incomplete_lockout"], reps=1)
-    others = push_up(reps=3)
-    whole = joined(low, others[0])
-    bounds = [(len(low) + a, len(low) + b) for a, _, b in others[1]]
-    height, elbow = (CHANNELS.index(f"{name}_below") for name in ("height", "elbow"))
-    x = sequence(whole, start, end, others=bounds)
-    right = sequence(whole, *bounds[0], others=[(start, end), *bounds[1:]])
-    assert x[:, height].max() < -0.05 < 0 <= right[:, height].max() + 0.05
-    assert x[:, elbow].max() < -0.3 < right[:, elbow].max()
-    assert right[:, elbow].max() < 0.1
-    # Where no rep comes up, this one is as high as any.
-    alike = sequence(low, start, end, others=[(start, end)] * 2)
-    assert alike[:, elbow].max() > -0.1
 
 
 def test_a_partial_rep_has_no_say_in_what_is_usual(rep):

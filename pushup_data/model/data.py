@@ -37,7 +37,7 @@ _CHANNELS = (
     "knees",  # 1 for a knee push-up
 )
 KINEMATIC = slice(_CHANNELS.index(MEASURES[0]), _CHANNELS.index(MEASURES[-1]) + 1)
-_TILTS = [_CHANNELS.index(name) for name in ("tilt_apart", "tilt")]
+_TILTS = [_CHANNELS.index(name) for name in ("tilt_apart", "tilt")]  # the first that is known tells sides
 # Where each channel's counterpart on the other side stands; its own place where it has none.
 _OTHER_SIDE = [
     _CHANNELS.index({"near": "far", "far": "near"}.get(side, side) + rule + part)
@@ -147,17 +147,16 @@ def sequence(
 
 
 def _higher_side_near(x: Floats) -> Floats:
-    """Return (steps, channels) with the side named near whose shoulder is higher than usual in the video.
+    """Return x (steps, channels) with the side named near whose shoulder is higher than usual in the video.
 
     From the front no side is nearer, and it does not matter to which side somebody leans.
     """
-    for tilt in x[:, _TILTS].T:
-        if np.isfinite(tilt).all():
-            if np.median(tilt) < 0:
-                x = x[:, _OTHER_SIDE]
-                x[:, _TILTS] *= -1
-            return x
-    return x
+    known = [tilt for tilt in x[:, _TILTS].T if np.isfinite(tilt).all()]
+    if not known or np.median(known[0]) >= 0:
+        return x
+    turned = x[:, _OTHER_SIDE]
+    turned[:, _TILTS] *= -1
+    return turned
 
 
 def _prior(probability: Floats) -> Series:

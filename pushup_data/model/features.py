@@ -7,11 +7,11 @@ from torch import Tensor
 from pushup_data.model.data import KINEMATIC, Floats, channels
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-STATISTICS = ("q05", "q25", "q50", "q75", "q95", "range", "start", "bottom", "end")
+STATISTICS = (*(f"q{round(100 * q):02}" for q in _QUANTILES), "range", "start", "bottom", "end")
 _HEIGHT = channels(()).index("height")
 
 
-def statistics(x: Tensor) -> Tensor:
+def summary(x: Tensor) -> Tensor:
     """Return (N, KINEMATIC's channels * STATISTICS) of sequences (N, steps, channels).
 
     Per channel the quantiles over time, how far it goes, and its values where the sequence starts, where the
@@ -34,9 +34,9 @@ def statistics(x: Tensor) -> Tensor:
 def features(x: Floats) -> Floats:
     """Return (N, features) of sequences (N, steps, channels), for models that do not read sequences.
 
-    statistics(), then the view, knees and the rules' log-odds. NaN where a channel is unknown.
+    summary(), then the view, knees and the rules' log-odds. NaN where a channel is unknown.
     """
     rest = x[:, 0, KINEMATIC.stop :]
     if not len(x):
         return np.zeros((0, (KINEMATIC.stop - KINEMATIC.start) * len(STATISTICS) + rest.shape[1]), np.float32)
-    return np.concatenate([statistics(torch.from_numpy(x)).numpy(), rest], axis=1)
+    return np.concatenate([summary(torch.from_numpy(x)).numpy(), rest], axis=1)

@@ -62,7 +62,7 @@ class Common:
     highest: Series  # (signals,): as high as any rep comes
 
 
-def alone(signals: Signals, rep: Seen, steps: int) -> Series:
+def over_time(signals: Signals, rep: Seen, steps: int) -> Series:
     """Return a rep's KINEMATICS over time, (steps, signals), NaN where unknown; `signals` are the video's."""
     start, end = rep.window(len(signals))
     at: Series = np.linspace(0, end - start - 1, steps, dtype=np.float64)
@@ -75,7 +75,7 @@ def common(signals: Signals, reps: Sequence[Seen], seen: Seen, steps: int) -> Co
     alike = [replace(seen, start=rep.start, end=rep.end) for rep in reps]
     if len(alike) < MIN_COMMON:
         return Common(unknown, unknown[0])
-    each = np.stack([alone(signals, rep, steps) for rep in alike])  # (reps, steps, signals)
+    each = np.stack([over_time(signals, rep, steps) for rep in alike])  # (reps, steps, signals)
     few = np.isfinite(each).all(axis=1).sum(axis=0) < MIN_COMMON
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a signal that no rep knows stays unknown
@@ -86,7 +86,7 @@ def common(signals: Signals, reps: Sequence[Seen], seen: Seen, steps: int) -> Co
 
 def measure(signals: Signals, rep: Seen, among: Common) -> Series:
     """Return a rep's MEASURES over time, (steps, measures), NaN where unknown."""
-    mine = alone(signals, rep, len(among.usual))
+    mine = over_time(signals, rep, len(among.usual))
     return np.concatenate([mine, mine - among.usual, (mine - among.highest)[:, _HIGH]], axis=1)
 
 

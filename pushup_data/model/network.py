@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pushup_data.model.data import KINEMATIC
-from pushup_data.model.features import STATISTICS, statistics
+from pushup_data.model.features import STATISTICS, summary
 from pushup_data.params import Model
 
 # How far the network's own opinion counts beside the rules'. While it trains, it is heard for every other rep
@@ -21,7 +21,7 @@ class Network(nn.Module):
     """Landmarks and kinematics over time to one logit per error.
 
     Two convolutions look for short movements and halve the time axis each; an LSTM reads them forwards and
-    backwards. Beside it, what a rule or a tree would look at: statistics() of the kinematic channels, in
+    backwards. Beside it, what a rule or a tree would look at: summary() of the kinematic channels, in
     bins, through one layer. Both make up the rep's embedding, on which each error has a linear head; what
     the rule says of the error (the last channels) is added with a weight that is learnt.
 
@@ -64,7 +64,7 @@ class Network(nn.Module):
         spread = (x - self.mean).square().nanmean(dim=(0, 1)).sqrt()
         self.spread.copy_(torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_SPREAD))
         if self.pose:
-            self.bins.cut(statistics(x))
+            self.bins.cut(summary(x))
 
     def embed(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
         """Return (N, features) from (N, steps, channels) and, for the rgb stream, crops (N, T, H, W, 3).
@@ -84,7 +84,7 @@ class Network(nn.Module):
         standard = standard.clamp(-_OUTLIER, _OUTLIER)
         movements = self.convolutions(standard.transpose(1, 2)).transpose(1, 2)
         states = self.reader(movements)
-        return torch.cat([states.mean(dim=1), self.measures(self.bins(statistics(x)))], dim=1)
+        return torch.cat([states.mean(dim=1), self.measures(self.bins(summary(x)))], dim=1)
 
     def judge(self, embedded: Tensor, x: Tensor) -> Tensor:
         """Return logits (N, errors) from embed(x) and x, of which the rules' channels are read."""
