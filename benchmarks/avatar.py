@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from collection import SETTINGS, extract
+from collection import MADE_HOW, SETTINGS, extract
 
 from pushup_data import frames, kinematics, landmarks, quality, reps, rules, tables, taxonomy, workers
 from pushup_data.avatar import sets
@@ -94,7 +94,7 @@ def main() -> None:
 def tracked(truth: pl.DataFrame, folder: Path) -> list[tuple[dict[str, Any], pl.DataFrame]]:
     """Return each set's truth and tables.POSE, tracking those that are new."""
     rows = truth.rows(named=True)
-    poses = {row["file"]: folder / "poses" / f"{row['file']}-{row['recipe']}.parquet" for row in rows}
+    poses = {row["file"]: folder / MADE_HOW / f"{row['file']}-{row['recipe']}.parquet" for row in rows}
     jobs = [(folder / name, path) for name, path in poses.items() if not path.exists()]
     for outcome in workers.run(extract, jobs, label="pose", time_limit_s=900, name=lambda job: job[0].name):
         if outcome.error:

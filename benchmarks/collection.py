@@ -18,6 +18,8 @@ from pushup_data.workspace import CHECKOUT, TEMPLATE, Workspace
 STANDARD = {"standard", "wide", "incline"}
 
 SETTINGS = params.load(TEMPLATE / "params.yaml")
+# The folder in a cache for poses as they are made now: another landmarker must not be handed old ones.
+MADE_HOW = f"pose-{pose.VERSION}-{SETTINGS.pose.model}-{SETTINGS.pose.min_confidence:g}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def load(real: Path | None, cache: Path) -> list[Clip]:
         sys.exit("name the folder with the real clips by --real or PUSHUP_REAL_DATA")
     if cache.resolve().is_relative_to(CHECKOUT):
         sys.exit("landmarks of the real clips must not lie in the repository: choose another --cache")
-    folder = cache / f"pose-{pose.VERSION}-{SETTINGS.pose.model}-{SETTINGS.pose.min_confidence:g}"
+    folder = cache / MADE_HOW
     clips = pl.read_csv(real / "clips.csv", infer_schema=False)
     ratings = pl.read_csv(real / "ratings.csv", infer_schema=False).fill_null("")
     said = {(row["clip_id"], row["rater"]): row for row in ratings.iter_rows(named=True)}
