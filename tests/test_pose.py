@@ -159,13 +159,13 @@ def test_a_killed_run_resumes(filled, default_params):
     ingest.run(filled, default_params)
     command = [Path(sys.executable).parent / "pushup-data", "pose"]
     running = subprocess.Popen(command, cwd=filled.root, start_new_session=True, stderr=subprocess.DEVNULL)
-    folder = filled.pose("any").parent
+    folder = filled.pose("any").parent  # killed while it writes, it leaves a hidden file there as well
     deadline = time.monotonic() + 120
-    while not list(folder.glob("*.json")) and running.poll() is None and time.monotonic() < deadline:
+    while not list(folder.glob("[!.]*.json")) and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    kept = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.json")}
+    kept = {p.name: p.stat().st_mtime_ns for p in folder.glob("[!.]*.json")}
     assert 0 < len(kept) < 9
     stage.run(filled, default_params)
     after = stamps(filled)
