@@ -19,7 +19,9 @@ STANDARD = {"standard", "wide", "incline"}
 
 SETTINGS = params.load(TEMPLATE / "params.yaml")
 # The folder in a cache for poses as they are made now: another landmarker must not be handed old ones.
-MADE_HOW = f"pose-{pose.VERSION}-{SETTINGS.pose.model}-{SETTINGS.pose.min_confidence:g}"
+MADE_HOW = f"pose-{pose.VERSION}-{SETTINGS.pose.model}-{SETTINGS.pose.min_confidence:g}" + (
+    "-flip" if SETTINGS.pose.flip_test else ""
+)
 
 
 @dataclass(frozen=True)

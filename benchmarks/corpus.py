@@ -123,8 +123,8 @@ def films(
     """Render and track what is missing; return by file a row of tables.TRUTH and tables.POSE, if no flaw."""
     recipes = [Recipe(seed=seed, number=i, reps=(3, 6), views=views) for i in range(count)]
     truth = sets.render(recipes, folder)
-    rendered = truth.filter(pl.col("file").is_in([r.name for r in recipes]))
-    return {row["file"]: (row, table) for row, table in tracked(rendered, folder) if not row["flaw"]}
+    wanted = truth.filter(pl.col("file").is_in([r.name for r in recipes]), pl.col("flaw") == "")
+    return {row["file"]: (row, table) for row, table in tracked(wanted, folder)}
 
 
 def with_joints(row: dict[str, Any], table: pl.DataFrame) -> pl.DataFrame:

@@ -27,6 +27,7 @@ class Pose(_Section):
 
     model: Literal["lite", "full", "heavy"]
     min_confidence: float = Field(gt=0, lt=1)
+    flip_test: bool
     time_limit_s: float = Field(gt=0)
 
 

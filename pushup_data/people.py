@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pushup_data.landmarks import INDEX
+from pushup_data.landmarks import INDEX, MIRRORED
 from pushup_data.tables import LANDMARKS
 
 Floats = npt.NDArray[np.float32]
@@ -56,6 +56,28 @@ class Person:
         image[:, 1] = top + image[:, 1] * (bottom - top)
         image[:, 2] *= right - left  # depth is in shares of the width
         return Person(image, self.world, aspect)
+
+    def mirrored(self) -> "Person":
+        """Return the person as they stand in the mirrored picture, their left the left still."""
+        image, world = self.image[MIRRORED], self.world[MIRRORED]
+        image[:, 0] = 1 - image[:, 0]
+        world[:, 0] = -world[:, 0]
+        return Person(image, world, self.aspect)
+
+    def with_second(self, other: "Person") -> "Person":
+        """Return the mean with a second opinion; this one where that is somebody else or swaps sides."""
+        here, there = (p.image[_CORE, :2] * [p.aspect, 1.0] for p in (self, other))
+        size = np.linalg.norm(np.ptp(self.image[:, :2] * [self.aspect, 1.0], axis=0))
+        if np.linalg.norm(here - there, axis=1).mean() > _COINCIDE * size:
+            return self
+        same, swapped = (
+            np.linalg.norm(self.world[_CORE] - world[_CORE], axis=1).mean()
+            for world in (other.world, other.world[MIRRORED])
+        )
+        if swapped < same:
+            return self
+        image, world = (self.image + other.image) / 2, (self.world + other.world) / 2
+        return Person(image.astype(np.float32), world.astype(np.float32), self.aspect)
 
 
 class Path:

@@ -25,6 +25,8 @@ _SAMPLES = (3, 12)  # at least and at most so many per video
 _PEOPLE = 4  # followed at most
 _OFTEN = 0.9  # a person found in fewer frames is looked for again, closer
 _SHARPNESS_WIDTH = 640  # pixels: sharpness is compared at one size
+_WHOLE = 0.0, 0.0, 1.0, 1.0  # the whole picture
+_STRETCHED = 10_000  # times as long between two frames: minutes instead of milliseconds
 
 Picture = npt.NDArray[np.uint8]
 
@@ -70,10 +72,12 @@ def _first_pass(
     path = people.Path()
     light = array("f")
     samples: list[list[Person]] = []
-    with _landmarker(model, settings) as follow, _landmarker(model, settings, still=True) as look:
+    with ExitStack() as stack:
+        follower = _Follower(model, settings, stack)
+        look = stack.enter_context(_landmarker(model, settings, still=True))
         for i, milliseconds, picture, total in _frames(video):
-            if persons := _detect(follow.detect_for_video, picture, milliseconds):
-                path.add(i, persons[0])
+            if person := follower.find(picture, milliseconds):
+                path.add(i, person)
             light.extend(_light(picture))
             if i in _sampled(total):
                 samples.append(people.distinct(_look_closely(look, picture)))
@@ -86,12 +90,44 @@ def _second_pass(
     """Follow the person in each place; return them by frame, as seen in the whole picture."""
     paths = [people.Path() for _ in places]
     with ExitStack() as stack:
-        followers = [stack.enter_context(_landmarker(model, settings)) for _ in places]
+        followers = [_Follower(model, settings, stack) for _ in places]
         for i, milliseconds, picture, _ in _frames(video):
-            for path, follow, place in zip(paths, followers, places, strict=True):
-                if persons := _detect(follow.detect_for_video, picture, milliseconds, place=place):
-                    path.add(i, persons[0])
+            for path, follower, place in zip(paths, followers, places, strict=True):
+                if person := follower.find(picture, milliseconds, place):
+                    path.add(i, person)
     return paths
+
+
+class _Follower:
+    """Follows one person through a video, or through one part of its picture."""
+
+    def __init__(self, model: Path, settings: params.Pose, stack: ExitStack) -> None:
+        self._plain = stack.enter_context(_landmarker(model, settings))
+        self._mirror = stack.enter_context(_landmarker(model, settings)) if settings.flip_test else None
+
+    def find(self, picture: Picture, milliseconds: int, place: people.Box = _WHOLE) -> Person | None:
+        """Return the person in the next frame; with `flip_test` the mean of it and of its mirror image.
+
+        What MediaPipe gets wrong in one of them it often gets right in the other. One is enough to be found.
+        """
+        if self._mirror is None:
+            return _first(_detect(self._plain.detect_for_video, picture, milliseconds, place=place))
+        # MediaPipe smooths what it follows by the time passed: it trails behind, and a rep's top and bottom
+        # lose their edge. Between pictures minutes apart it does not; kinematics.py smooths later, both ways.
+        apart = milliseconds * _STRETCHED
+        left, top, right, bottom = place
+        turned = picture[:, ::-1], apart
+        plain = _first(_detect(self._plain.detect_for_video, picture, apart, place=place))
+        mirror = _first(
+            _detect(self._mirror.detect_for_video, *turned, place=(1 - right, top, 1 - left, bottom))
+        )
+        if mirror is None:
+            return plain
+        return mirror.mirrored() if plain is None else plain.with_second(mirror.mirrored())
+
+
+def _first(persons: list[Person]) -> Person | None:
+    return persons[0] if persons else None
 
 
 def _look_closely(look: Any, picture: Picture) -> list[Person]:
@@ -159,7 +195,7 @@ def _light(picture: Picture) -> tuple[float, float]:
 
 
 def _detect(
-    detect: Callable[..., Any], picture: Picture, *milliseconds: int, place: people.Box = (0.0, 0.0, 1.0, 1.0)
+    detect: Callable[..., Any], picture: Picture, *milliseconds: int, place: people.Box = _WHOLE
 ) -> list[Person]:
     """Return the people that MediaPipe finds in a part of the picture."""
     import mediapipe as mp

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushup_data import people
+from pushup_data import landmarks, people
 from pushup_data.people import Person
 from tests import figures
 
@@ -32,6 +32,40 @@ def path(frames, **changes):
 
 def shoulders_x(found):
     return float(np.median(found.image[:, 11:13, 0]))
+
+
+def same(one, other):
+    return np.allclose(one.image, other.image, atol=1e-6) and np.allclose(one.world, other.world, atol=1e-6)
+
+
+def test_a_mirror_image_keeps_left_and_right():
+    real = person(5, scale=0.5, x=0.1)
+    mirror = real.mirrored()
+    assert same(mirror.mirrored(), real)
+    left, right = landmarks.INDEX["left_wrist"], landmarks.INDEX["right_wrist"]
+    assert mirror.image[left, 0] == pytest.approx(1 - real.image[right, 0])
+    assert mirror.world[left, 0] == pytest.approx(-real.world[right, 0])
+    assert mirror.image[left, 1:] == pytest.approx(real.image[right, 1:])
+    assert (mirror.box()[0], mirror.box()[2]) == pytest.approx((1 - real.box()[2], 1 - real.box()[0]))
+
+
+def test_a_second_look_at_the_same_person_counts_as_much():
+    here, there = person(scale=0.5, x=0.1), person(scale=0.5, x=0.12)
+    assert same(here.with_second(there), person(scale=0.5, x=0.11))
+    assert same(here.with_second(there), there.with_second(here))
+
+
+def test_a_second_look_at_somebody_else_counts_nothing():
+    here, elsewhere = person(scale=0.4), person(scale=0.4, x=0.5)
+    assert here.with_second(elsewhere) is here
+
+
+def test_a_second_look_that_takes_left_for_right_counts_nothing():
+    """From the side both arms are at one place in the picture: only the depth tells."""
+    here = person()
+    assert not same(here, Person(here.image, here.world[landmarks.MIRRORED], ASPECT))
+    swapped = Person(here.image.copy(), here.world[landmarks.MIRRORED], ASPECT)
+    assert here.with_second(swapped) is here
 
 
 def test_a_second_body_on_the_first_one_is_nobody():

@@ -96,9 +96,11 @@ def test_other_settings_make_every_pose_again_and_thresholds_none(filled, defaul
     stage.run(filled, default_params.model_copy(update={"quality": limits}))
     assert stamps(filled) == before
     assert all(quality.DARK in row["flags"] for row in qualities(filled).values())
-    surer = default_params.pose.model_copy(update={"min_confidence": 0.6})
-    stage.run(filled, default_params.model_copy(update={"pose": surer}))
-    assert all(stamp != before[name] for name, stamp in stamps(filled).items())
+    for change in ({"min_confidence": 0.6}, {"flip_test": not default_params.pose.flip_test}):
+        before = stamps(filled)
+        other = default_params.pose.model_copy(update=change)
+        stage.run(filled, default_params.model_copy(update={"pose": other}))
+        assert all(stamp != before[name] for name, stamp in stamps(filled).items())
 
 
 def test_what_has_no_video_or_is_half_written_goes(filled, default_params):
@@ -222,6 +224,20 @@ def test_a_person_is_found_in_every_frame_of_a_good_clip_silently(real_data, def
     body = landmarks.from_table(found.frame)
     assert quality.view_of(body) in {"side", "oblique"}
     assert found.frame["sharpness"].min() > 15
+
+
+def test_with_a_flip_test_a_mirrored_video_has_the_mirrored_landmarks(real_data, default_params, tmp_path):
+    lossless = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "0"]
+    plain, mirror = tmp_path / "plain.mp4", tmp_path / "mirror.mp4"
+    for target, turn in ((plain, "null"), (mirror, "hflip")):
+        sources.ffmpeg("-i", str(clip(real_data, "c003")), "-vf", turn, *lossless, str(target))
+    apart = {}
+    for flip_test in (False, True):
+        settings = default_params.pose.model_copy(update={"flip_test": flip_test})
+        one, other = (landmarks.from_table(pose.track(v, MODEL, settings).frame) for v in (plain, mirror))
+        back = other.xy[:, landmarks.MIRRORED] * [-1, 1] + [1, 0]
+        apart[flip_test] = float(np.abs(one.xy - back).mean())
+    assert apart[True] < 0.1 * apart[False]
 
 
 @pytest.mark.parametrize("still", ["left", "right"])
