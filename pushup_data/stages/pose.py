@@ -61,7 +61,9 @@ def _jobs(workspace: Workspace, settings: params.Pose, videos: list[Note]) -> di
     model = workspace.pose_model(settings.model)
     if not model.exists():
         raise MissingInputError(f"{model} is not there; run `pushup-data pose-model --kind {settings.model}`")
-    made_by = [pose.VERSION, settings.model, settings.min_confidence, settings.flip_test, _sha256_of(model)]
+    made_by = [pose.VERSION, settings.model, settings.min_confidence, _sha256_of(model)]
+    if settings.flip_test:  # without it poses from before there was one stay as they are
+        made_by.append("flip_test")
     jobs = {}
     for row in videos:
         video_id = row["video_id"]
