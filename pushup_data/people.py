@@ -65,10 +65,11 @@ class Person:
         return Person(image, world, self.aspect)
 
     def with_second(self, other: "Person") -> "Person":
-        """Return the mean with a second opinion; this one where that is somebody else or swaps sides."""
-        here, there = (p.image[_CORE, :2] * [p.aspect, 1.0] for p in (self, other))
-        size = np.linalg.norm(np.ptp(self.image[:, :2] * [self.aspect, 1.0], axis=0))
-        if np.linalg.norm(here - there, axis=1).mean() > _COINCIDE * size:
+        """Return the mean with another look at the same frame.
+
+        This one alone where the other shows somebody else, or takes left for right.
+        """
+        if _between(self.image, other.image, self.aspect) > _COINCIDE * _extent(self.image, self.aspect):
             return self
         same, swapped = (
             np.linalg.norm(self.world[_CORE] - world[_CORE], axis=1).mean()
@@ -76,8 +77,8 @@ class Person:
         )
         if swapped < same:
             return self
-        image, world = (self.image + other.image) / 2, (self.world + other.world) / 2
-        return Person(image.astype(np.float32), world.astype(np.float32), self.aspect)
+        half = np.float32(0.5)
+        return Person(half * (self.image + other.image), half * (self.world + other.world), self.aspect)
 
 
 class Path:
@@ -122,8 +123,7 @@ class Path:
 
     def size(self) -> float:
         """Return the median size, in shares of the picture's height."""
-        xy = self.image[..., :2] * np.array([self.aspect, 1.0], dtype=np.float32)
-        return float(np.median(np.linalg.norm(xy.max(axis=1) - xy.min(axis=1), axis=1)))
+        return float(np.median(_extent(self.image, self.aspect)))
 
     def score(self, frames: int) -> float:
         """Return how much this looks like push-ups: shoulders' travel x share of frames seen lying."""
@@ -137,13 +137,24 @@ class Path:
         _, mine, theirs = np.intersect1d(self.frames, other.frames, assume_unique=True, return_indices=True)
         if not len(mine):
             return float("inf")
-        difference = self.image[mine][:, _CORE, :2] - other.image[theirs][:, _CORE, :2]
-        lengths = np.linalg.norm(difference * np.array([self.aspect, 1.0], dtype=np.float32), axis=2)
-        return float(np.median(lengths.mean(axis=1))) / max(self.size(), 1e-6)
+        between = _between(self.image[mine], other.image[theirs], self.aspect)
+        return float(np.median(between)) / max(self.size(), 1e-6)
 
     def _all(self) -> Floats:
         blocks = self._blocks or [np.empty((0, LANDMARKS, 8), dtype=np.float32)]
         return np.concatenate(blocks)[: len(self)]
+
+
+def _extent(image: Floats, aspect: float) -> Floats:
+    """Return the diagonal of the box around (..., 33, 5) landmarks, in shares of the picture's height."""
+    xy = image[..., :2] * np.array([aspect, 1.0], dtype=np.float32)
+    return np.asarray(np.linalg.norm(np.ptp(xy, axis=-2), axis=-1))
+
+
+def _between(one: Floats, other: Floats, aspect: float) -> Floats:
+    """Return the mean distance of (..., 33, 5) landmarks of the core, in shares of the picture's height."""
+    apart = (one - other)[..., _CORE, :2] * np.array([aspect, 1.0], dtype=np.float32)
+    return np.asarray(np.linalg.norm(apart, axis=-1).mean(axis=-1))
 
 
 def distinct(persons: list[Person]) -> list[Person]:

@@ -116,11 +116,9 @@ class _Follower:
         # lose their edge. Between pictures minutes apart it does not; kinematics.py smooths later, both ways.
         apart = milliseconds * _STRETCHED
         left, top, right, bottom = place
-        turned = picture[:, ::-1], apart
+        turned = 1 - right, top, 1 - left, bottom
         plain = _first(_detect(self._plain.detect_for_video, picture, apart, place=place))
-        mirror = _first(
-            _detect(self._mirror.detect_for_video, *turned, place=(1 - right, top, 1 - left, bottom))
-        )
+        mirror = _first(_detect(self._mirror.detect_for_video, picture[:, ::-1], apart, place=turned))
         if mirror is None:
             return plain
         return mirror.mirrored() if plain is None else plain.with_second(mirror.mirrored())

@@ -17,7 +17,7 @@ from pushup_data.errors import BadInputError, BadVideoError, MissingInputError
 from pushup_data.stages import ingest
 from pushup_data.stages import pose as stage
 from pushup_data.workspace import CHECKOUT
-from tests import sources
+from tests import figures, sources
 
 MODEL = CHECKOUT / "models" / "pose" / "pose_landmarker_full.task"
 
@@ -235,8 +235,7 @@ def test_with_a_flip_test_a_mirrored_video_has_the_mirrored_landmarks(real_data,
     for flip_test in (False, True):
         settings = default_params.pose.model_copy(update={"flip_test": flip_test})
         one, other = (landmarks.from_table(pose.track(v, MODEL, settings).frame) for v in (plain, mirror))
-        back = other.xy[:, landmarks.MIRRORED] * [-1, 1] + [1, 0]
-        apart[flip_test] = float(np.abs(one.xy - back).mean())
+        apart[flip_test] = float(np.abs(one.xy - figures.mirrored(other).xy).mean())
     assert apart[True] < 0.1 * apart[False]
 
 
