@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,24 +13,46 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pushup_data import landmarks, pose, quality, tables, video
+from pushup_data import landmarks, pose, quality, scaffold, tables, video
 from pushup_data.errors import BadInputError, BadVideoError, MissingInputError
 from pushup_data.stages import ingest
 from pushup_data.stages import pose as stage
-from pushup_data.workspace import CHECKOUT
+from pushup_data.workspace import CHECKOUT, Workspace
 from tests import figures, sources
 
 MODEL = CHECKOUT / "models" / "pose" / "pose_landmarker_full.task"
 
 
-@pytest.fixture
-def filled(workspace, default_params):
-    """A constant, a variable and a turned video, ingested."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, default_params):
+    """Two workspaces with a constant, a variable and a turned video: ingested, and with their poses."""
+    ingested = tmp_path_factory.mktemp("ingested") / "workspace"
+    scaffold.init(ingested)
+    workspace = Workspace(ingested)
     sources.numbered(workspace.raw / "constant.mp4", rate="30000/1001")
     sources.variable(workspace.raw / "variable.mkv")
     sources.turned(workspace.raw / "turned.mov")
     ingest.run(workspace, default_params)
-    return workspace
+    with_poses = shutil.copytree(ingested, tmp_path_factory.mktemp("posed") / "workspace")
+    stage.run(Workspace(with_poses), default_params)
+    return ingested, with_poses
+
+
+def own_copy(root: Path, tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.chdir(shutil.copytree(root, tmp_path / "workspace"))
+    return Workspace.here()
+
+
+@pytest.fixture
+def filled(made, tmp_path, monkeypatch):
+    """A workspace of the test's own, ingested."""
+    return own_copy(made[0], tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def posed(made, tmp_path, monkeypatch):
+    """A workspace of the test's own, with poses."""
+    return own_copy(made[1], tmp_path, monkeypatch)
 
 
 def videos(workspace) -> dict[str, dict]:
@@ -51,71 +74,66 @@ def decoded(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def test_a_row_per_decoded_frame_as_label_studio_counts_them(filled, default_params):
-    stage.run(filled, default_params)
-    rows = videos(filled)
+def test_a_row_per_decoded_frame_as_label_studio_counts_them(posed, default_params):
+    rows = videos(posed)
     assert len(rows) == 3
     for row in rows.values():
-        path = filled.video(row["video_id"])
-        table = tables.read(tables.POSE, filled.pose(row["video_id"]))
+        path = posed.video(row["video_id"])
+        table = tables.read(tables.POSE, posed.pose(row["video_id"]))
         counted_by_label_studio = round(video.duration(path) * row["fps"])
         assert len(table) == row["frames"] == decoded(path) == counted_by_label_studio
         assert table["frame"].to_list() == list(range(row["frames"]))
         assert np.isnan(table["x"].to_numpy()).all()  # a grey picture shows nobody
-    found = qualities(filled)[rows["constant.mp4"]["video_id"]]
+    found = qualities(posed)[rows["constant.mp4"]["video_id"]]
     assert found["people"] == 0
     assert quality.NO_PERSON in found["flags"]
 
 
-def test_light_is_measured_frame_by_frame(filled, default_params):
-    stage.run(filled, default_params)
-    luma = tables.read(tables.POSE, filled.pose(videos(filled)["constant.mp4"]["video_id"]))["luma"]
+def test_light_is_measured_frame_by_frame(posed, default_params):
+    luma = tables.read(tables.POSE, posed.pose(videos(posed)["constant.mp4"]["video_id"]))["luma"]
     assert luma[0] < 45  # frame k is made with brightness 40 + 3 k of 16 to 235
     assert luma[59] > 220
     assert np.all(np.diff(luma.to_numpy()) > 1)
 
 
-def test_a_second_run_touches_nothing_and_a_new_video_costs_one(filled, default_params, capsys):
-    stage.run(filled, default_params)
-    before = stamps(filled)
-    stage.run(filled, default_params)
-    assert stamps(filled) == before
+def test_a_second_run_touches_nothing_and_a_new_video_costs_one(posed, default_params, capsys):
+    before = stamps(posed)
+    stage.run(posed, default_params)
+    assert stamps(posed) == before
     assert "3 videos kept" in capsys.readouterr().out
-    sources.numbered(filled.raw / "new.avi", rate="10")
-    ingest.run(filled, default_params)
-    stage.run(filled, default_params)
-    after = stamps(filled)
+    sources.numbered(posed.raw / "new.avi", rate="10")
+    ingest.run(posed, default_params)
+    stage.run(posed, default_params)
+    after = stamps(posed)
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + 2  # the pose and its note
 
 
-def test_other_settings_make_every_pose_again_and_thresholds_none(filled, default_params):
-    stage.run(filled, default_params)
-    before = stamps(filled)
+def test_other_settings_make_every_pose_again_and_thresholds_none(posed, default_params):
+    before = stamps(posed)
     limits = default_params.quality.model_copy(update={"min_luma": 250.0})
-    stage.run(filled, default_params.model_copy(update={"quality": limits}))
-    assert stamps(filled) == before
-    assert all(quality.DARK in row["flags"] for row in qualities(filled).values())
+    stage.run(posed, default_params.model_copy(update={"quality": limits}))
+    assert stamps(posed) == before
+    assert all(quality.DARK in row["flags"] for row in qualities(posed).values())
     for change in ({"min_confidence": 0.6}, {"flip_test": not default_params.pose.flip_test}):
-        before = stamps(filled)
+        before = stamps(posed)
         other = default_params.pose.model_copy(update=change)
-        stage.run(filled, default_params.model_copy(update={"pose": other}))
-        assert all(stamp != before[name] for name, stamp in stamps(filled).items())
+        stage.run(posed, default_params.model_copy(update={"pose": other}))
+        assert all(stamp != before[name] for name, stamp in stamps(posed).items())
 
 
-def test_what_has_no_video_or_is_half_written_goes(filled, default_params):
-    stage.run(filled, default_params)
-    gone, half = (videos(filled)[n]["video_id"] for n in ("variable.mkv", "turned.mov"))
-    (filled.raw / "variable.mkv").unlink()
-    filled.pose(half).with_suffix(".json").unlink()  # killed between pose and note
-    filled.pose(half).write_bytes(b"half")
-    (filled.pose(half).parent / ".tmp-killed.parquet").write_bytes(b"half")
-    ingest.run(filled, default_params)
-    stage.run(filled, default_params)
-    names = set(stamps(filled))
+def test_what_has_no_video_or_is_half_written_goes(posed, default_params):
+    gone, half = (videos(posed)[n]["video_id"] for n in ("variable.mkv", "turned.mov"))
+    (posed.raw / "variable.mkv").unlink()
+    posed.pose(half).with_suffix(".json").unlink()  # killed between pose and note
+    posed.pose(half).write_bytes(b"half")
+    (posed.pose(half).parent / ".tmp-killed.parquet").write_bytes(b"half")
+    ingest.run(posed, default_params)
+    stage.run(posed, default_params)
+    names = set(stamps(posed))
     assert len(names) == 4
     assert not any(gone in name or name.startswith(".tmp") for name in names)
-    assert len(tables.read(tables.POSE, filled.pose(half))) == videos(filled)["turned.mov"]["frames"]
+    assert len(tables.read(tables.POSE, posed.pose(half))) == videos(posed)["turned.mov"]["frames"]
 
 
 def test_a_video_that_fails_is_set_aside_and_not_tried_for_ever(filled, default_params, capsys):
