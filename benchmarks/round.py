@@ -155,10 +155,8 @@ def bench_pose(work: Path, settings: Params, options: argparse.Namespace) -> boo
         changed = settings.pose.model_copy(update={"flip_test": flip_test})
         ours = measured(pose_stage.run, workspace, settings.model_copy(update={"pose": changed}))
         ratios[flip_test] = ratio = plain.seconds / ours.seconds
-        print(
-            f"        {'with' if flip_test else 'without'} the flip test: pose stage {ours.seconds:.1f} s, ",
-            end="",
-        )
+        how = "with" if flip_test else "without"
+        print(f"        {how} the flip test: pose stage {ours.seconds:.1f} s, ", end="")
         print(f"throughput {ratio:.2f} x the plain loop = {ratio / cores:.2f} x cores")
     return ratios[False] >= 0.8 * cores
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,17 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     scaffold.init(root)
     monkeypatch.chdir(root)
     return Workspace.here()
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Workspace], Workspace]:
+    """Copies a workspace that tests share, to be changed; the copy is also the current folder."""
+
+    def copy(shared: Workspace) -> Workspace:
+        monkeypatch.chdir(shutil.copytree(shared.root, tmp_path / "copy"))
+        return Workspace.here()
+
+    return copy
 
 
 @pytest.fixture(scope="session")
@@ -105,10 +117,7 @@ def after_two_rounds(tmp_path_factory, default_taxonomy):
 
 
 @pytest.fixture
-def rounds(after_two_rounds, tmp_path, monkeypatch):
+def rounds(after_two_rounds, copied):
     """A copy of it, to be changed."""
     workspace, truth, queue = after_two_rounds
-    root = tmp_path / "copy"
-    shutil.copytree(workspace.root, root)
-    monkeypatch.chdir(root)
-    return type(workspace)(root), truth, queue
+    return copied(workspace), truth, queue

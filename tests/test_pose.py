@@ -33,26 +33,21 @@ def made(tmp_path_factory, default_params):
     sources.variable(workspace.raw / "variable.mkv")
     sources.turned(workspace.raw / "turned.mov")
     ingest.run(workspace, default_params)
-    with_poses = shutil.copytree(ingested, tmp_path_factory.mktemp("posed") / "workspace")
-    stage.run(Workspace(with_poses), default_params)
-    return ingested, with_poses
-
-
-def own_copy(root: Path, tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.chdir(shutil.copytree(root, tmp_path / "workspace"))
-    return Workspace.here()
+    with_poses = Workspace(shutil.copytree(ingested, tmp_path_factory.mktemp("posed") / "workspace"))
+    stage.run(with_poses, default_params)
+    return workspace, with_poses
 
 
 @pytest.fixture
-def filled(made, tmp_path, monkeypatch):
+def filled(made, copied):
     """A workspace of the test's own, ingested."""
-    return own_copy(made[0], tmp_path, monkeypatch)
+    return copied(made[0])
 
 
 @pytest.fixture
-def posed(made, tmp_path, monkeypatch):
+def posed(made, copied):
     """A workspace of the test's own, with poses."""
-    return own_copy(made[1], tmp_path, monkeypatch)
+    return copied(made[1])
 
 
 def videos(workspace) -> dict[str, dict]:

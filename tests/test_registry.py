@@ -38,12 +38,9 @@ def judged(after_two_rounds, tmp_path_factory):
 
 
 @pytest.fixture
-def workspace(judged, tmp_path, monkeypatch):
+def workspace(judged, copied):
     """A copy of it, to be changed."""
-    root = tmp_path / "copy"
-    shutil.copytree(judged.root, root)
-    monkeypatch.chdir(root)
-    return type(judged)(root)
+    return copied(judged)
 
 
 def command(*words, code=0):
