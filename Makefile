@@ -73,7 +73,7 @@ demo-stop: ## stop what the demo left running
 
 # Two at a time: while one waits for a server, the other computes.
 test: setup system-test lint ## style, types and all tests, with real servers
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 test-fast: setup ## the tests that start no server
 	@$(BIN)/python -m pytest -m 'not integration'

@@ -25,7 +25,18 @@ import numpy.typing as npt
 import polars as pl
 from collection import MADE_HOW, SETTINGS, extract
 
-from pushup_data import frames, kinematics, landmarks, quality, reps, rules, tables, taxonomy, workers
+from pushup_data import (
+    frames,
+    geometry,
+    kinematics,
+    landmarks,
+    quality,
+    reps,
+    rules,
+    tables,
+    taxonomy,
+    workers,
+)
 from pushup_data.avatar import sets
 from pushup_data.avatar.sets import Recipe
 from pushup_data.landmarks import INDEX
@@ -112,7 +123,7 @@ def measure(row: dict[str, Any], table: pl.DataFrame) -> Measured:
     seen, true, space = seen[:frames], true[:frames], space[:frames]
     side = row["near_side"]
     arm = [INDEX[f"{side}_{limb}"] for limb in ("shoulder", "elbow", "wrist")]
-    elbow = kinematics.angle(*(seen[:, i] for i in arm)) - kinematics.angle(*(true[:, i] for i in arm))
+    elbow = geometry.angle(*(seen[:, i] for i in arm)) - geometry.angle(*(true[:, i] for i in arm))
     signals = kinematics.measure(pose, fps, width, height)
     found = reps.in_signals(signals, pose, fps, SETTINGS.reps)
     light, detail = table["luma"].to_numpy(), table["sharpness"].to_numpy()

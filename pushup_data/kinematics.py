@@ -10,37 +10,75 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pushup_data import quality
+from pushup_data import anchors, quality
+from pushup_data.geometry import (
+    Series,
+    above,
+    across,
+    along,
+    angle,
+    length,
+    off_line,
+    ratio,
+    turned,
+    unit,
+    upward,
+)
 from pushup_data.landmarks import INDEX, Pose
 from pushup_data.quality import Side
+from pushup_data.series import bridge, smooth
 
-Series = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.floating]
-
-# Landmarks lost for longer are not made up. Half a second bridges the moment in which a face-down head is
-# lost at the bottom, and is shorter than any rep.
-_BRIDGED_S = 0.5
-# Single frames with a misplaced limb last up to 0.1 s; fast reps take 0.5 s and keep their depth.
-_MEDIAN_S, _SMOOTH_S = 0.15, 0.25
 _UPRIGHT_DEG = 60.0  # trunk's slope beyond which somebody stands; in 162 real clips of push-ups at most 53
+
+# Signals that change their sign in a mirrored picture, and what is tilted.
+TILTS = {"tilt": "shoulder", "elbow_tilt": "elbow", "hip_tilt": "hip", "ear_tilt": "ear"}
+_SIDES: tuple[Side, Side] = ("left", "right")
+At = Callable[[str, str], Series]  # (T, 2) or (T, 3) of a limb and a side
 
 
 @dataclass(frozen=True)
 class Signals:
-    """Time series of one video, each (T,), smoothed; NaN where the landmarks are missing for long."""
+    """Time series of one video, each (T,), smoothed; NaN where the landmarks are missing for long.
+
+    Angles are in degrees, lengths of arms in upper-arm lengths, the body's in trunk lengths.
+    """
 
     near_side: Side
-    height: Series  # shoulders above the wrists, in upper-arm lengths: 2 at straight arms, 0 at hand level
-    elbow: Series  # degrees, 180 straight
-    trunk: Series  # slope of the hips-shoulders line, degrees, 0 level, 90 upright
+    height: Series  # shoulders above the wrists: 2 at straight arms, 0 at hand level
+    elbow: Series  # 180 straight, of both arms as far as the far one is seen
+    trunk: Series  # slope of the hips-shoulders line, 0 level, 90 upright
     hip_ankle: Series  # hip off the shoulder-ankle line, in shares of the line's length, positive above
     hip_knee: Series  # hip off the shoulder-knee line, likewise
-    neck: Series  # ear off the trunk's line as seen from the shoulder, degrees, positive above
+    hips_ankles: Series  # the same of both sides' middles
+    hips_knees: Series
+    hips_height: Series  # above the shoulders
+    near_neck: Series  # ear off the trunk's line as seen from the shoulder, positive above
+    far_neck: Series
+    nose: Series  # the nose likewise, from the middle of the shoulders
+    face: Series  # from the ears to the nose, against the trunk's line, positive where it looks up
+    head_height: Series  # above the shoulders
     spread: Series  # elbows' distance in shoulder widths, the smaller one of in the picture and in space
-    tilt: Series  # turn of the shoulders' line against the hands' line, degrees, positive left side up
-    knee: Series  # degrees in space, 180 straight
+    tilt: Series  # turn of the shoulders' line against the hands' line, positive left side up
+    elbow_tilt: Series  # of the elbows', the hips', the ears' line likewise
+    hip_tilt: Series
+    ear_tilt: Series
+    near_height: Series  # shoulder above the wrist
+    far_height: Series
+    near_lean: Series  # shoulder before the wrist, positive towards the head
+    far_lean: Series
+    near_reach: Series  # from the wrist to the shoulder, 2 at straight arms
+    far_reach: Series
+    near_elbow: Series  # 180 straight
+    far_elbow: Series
+    near_elbow_off: Series  # elbow off the wrist-shoulder line, positive towards the head
+    far_elbow_off: Series
+    near_elbow_back: Series  # elbow from the shoulder along the trunk's line, positive towards the hips
+    far_elbow_back: Series
+    near_elbow_down: Series  # and across it, positive below
+    far_elbow_down: Series
+    knee: Series  # in space, 180 straight
     knee_drop: Series  # knee below the ankle, metres
-    # In space, as MediaPipe guesses depth; degrees.
+    # In space, as MediaPipe guesses depth:
     hip_bend: (
         Series  # thighs against the trunk's line, about the shoulders' line: sagging positive, piked negative
     )
@@ -63,147 +101,147 @@ def measure(pose: Pose, fps: float, width: int, height: int) -> Signals:
     """Measure a whole video: `fps` frames per second, `width` x `height` pixels."""
     near = quality.near_side(pose)
     far: Side = "right" if near == "left" else "left"
-    pixels = pose.pixels(width, height).astype(np.float64)
-    world = pose.world.astype(np.float64)
+    held = anchors.hold(pose, fps, aspect=width / height)
+    pixels, world = held.pixels(width, height).astype(np.float64), held.world.astype(np.float64)
 
-    def at(limb: str, side: str = near) -> Series:
+    def at(limb: str, side: str) -> Series:
         return pixels[:, INDEX[f"{side}_{limb}"]]
 
-    def in_space(limb: str, side: str = near) -> Series:
+    def in_space(limb: str, side: str) -> Series:
         return world[:, INDEX[f"{side}_{limb}"]]
 
-    def middle(limb: str) -> Series:
-        return (in_space(limb, "left") + in_space(limb, "right")) / 2
-
+    slope = _slope(_middle(in_space, "shoulder") - _middle(in_space, "hip"))
+    level = np.abs(slope) < _UPRIGHT_DEG
     share = _far_share(pose, near, far)
-
-    def both(of_side: dict[Side, Series]) -> Series:
-        return (of_side[near] + share * of_side[far]) / (1 + share)
-
-    trunk = middle("shoulder") - middle("hip")
-    slope = np.degrees(np.arctan2(-trunk[:, 1], np.hypot(trunk[:, 0], trunk[:, 2])))
-    sides: tuple[Side, Side] = ("left", "right")
-    elbow = {s: angle(at("shoulder", s), at("elbow", s), at("wrist", s)) for s in sides}
-    above = {
-        s: _height(at("shoulder", s), at("elbow", s), at("wrist", s), np.abs(slope) < _UPRIGHT_DEG)
-        for s in sides
-    }
-
-    def across(limb: str) -> Series:
-        return at(limb, "left") - at(limb, "right")
-
-    def across_in_space(limb: str) -> Series:
-        return in_space(limb, "left") - in_space(limb, "right")
-
     series = {
-        "height": both(above),
-        "elbow": both(elbow),
         "trunk": slope,
-        "hip_ankle": _off_line(at("hip"), at("shoulder"), at("ankle")),
-        "hip_knee": _off_line(at("hip"), at("shoulder"), at("knee")),
-        "neck": _neck(at("hip"), at("shoulder"), at("ear")),
-        "spread": np.minimum(
-            _ratio(across("elbow"), across("shoulder")),
-            _ratio(across_in_space("elbow"), across_in_space("shoulder")),
-        ),
-        "tilt": _turned(across("shoulder"), across("wrist")),
-        "knee": angle(in_space("hip"), in_space("knee"), in_space("ankle")),
-        "knee_drop": in_space("knee")[:, 1] - in_space("ankle")[:, 1],
-    } | _in_space(in_space, near, far)
+        **_arms(at, near, far, share, level),
+        **_body(at, near, level),
+        **_head(at, pixels[:, INDEX["nose"]], near, far, level),
+        **_tilts(at),
+        "spread": np.minimum(*(ratio(_between(a, "elbow"), _between(a, "shoulder")) for a in (at, in_space))),
+        "knee": angle(in_space("hip", near), in_space("knee", near), in_space("ankle", near)),
+        "knee_drop": in_space("knee", near)[:, 1] - in_space("ankle", near)[:, 1],
+        **_in_space(in_space, near, far),
+    }
     return Signals(near_side=near, **{name: smooth(bridge(s, fps), fps) for name, s in series.items()})
 
 
-def _in_space(at: Callable[[str, str], Series], near: Side, far: Side) -> dict[str, Series]:
+def _middle(at: At, limb: str) -> Series:
+    return (at(limb, "left") + at(limb, "right")) / 2
+
+
+def _between(at: At, limb: str) -> Series:
+    return at(limb, "left") - at(limb, "right")
+
+
+def _slope(trunk: Series) -> Series:
+    return np.asarray(np.degrees(np.arctan2(-trunk[:, 1], np.hypot(trunk[:, 0], trunk[:, 2]))))
+
+
+def _arms(at: At, near: Side, far: Side, share: float, level: npt.NDArray[np.bool_]) -> dict[str, Series]:
+    """Return what the arms do in the picture; `share` is how much the far one counts in what is of both."""
+    trunk = _middle(at, "shoulder") - _middle(at, "hip")
+    ahead = np.sign(np.nanmedian(trunk[:, 0])) if np.isfinite(trunk).any() else 1.0  # where the head points
+    of: dict[str, dict[Side, Series]] = {}
+
+    def add(name: str, side: Side, value: Series) -> None:
+        of.setdefault(name, {})[side] = value
+
+    for side in _SIDES:
+        shoulder, elbow, wrist = (at(joint, side) for joint in ("shoulder", "elbow", "wrist"))
+        upper = _upper_arm(shoulder, elbow, wrist, level)
+        arm = shoulder - wrist
+        add("height", side, np.asarray(-arm[:, 1] / upper))
+        add("lean", side, np.asarray(ahead * arm[:, 0] / upper))
+        add("reach", side, np.asarray(length(arm) / upper))
+        add("elbow", side, angle(shoulder, elbow, wrist))
+        add(
+            "elbow_off",
+            side,
+            np.asarray(ahead * across(arm, elbow - wrist) / np.maximum(length(arm), 1e-9) / upper),
+        )
+        add("elbow_back", side, np.asarray(along(shoulder - elbow, unit(trunk)) / upper))
+        add("elbow_down", side, np.asarray(along(shoulder - elbow, upward(trunk)) / upper))
+    return {
+        **{name: (of[name][near] + share * of[name][far]) / (1 + share) for name in ("height", "elbow")},
+        **{f"near_{name}": s[near] for name, s in of.items()},
+        **{f"far_{name}": s[far] for name, s in of.items()},
+    }
+
+
+def _body(at: At, near: Side, level: npt.NDArray[np.bool_]) -> dict[str, Series]:
+    """Return where the hips are in the picture."""
+    hip, shoulder, knee, ankle = (at(limb, near) for limb in ("hip", "shoulder", "knee", "ankle"))
+    hips, shoulders, knees, ankles = (_middle(at, limb) for limb in ("hip", "shoulder", "knee", "ankle"))
+    return {
+        "hip_ankle": off_line(hip, shoulder, ankle),
+        "hip_knee": off_line(hip, shoulder, knee),
+        "hips_ankles": off_line(hips, shoulders, ankles),
+        "hips_knees": off_line(hips, shoulders, knees),
+        "hips_height": np.asarray((shoulders - hips)[:, 1] / _size(at, level)),
+    }
+
+
+def _head(at: At, nose: Series, near: Side, far: Side, level: npt.NDArray[np.bool_]) -> dict[str, Series]:
+    """Return where the head is in the picture."""
+    ears, shoulders, hips = _middle(at, "ear"), _middle(at, "shoulder"), _middle(at, "hip")
+
+    def off_trunk(point: Series, side: Side) -> Series:
+        return above(point - at("shoulder", side), at("shoulder", side) - at("hip", side))
+
+    return {
+        "near_neck": off_trunk(at("ear", near), near),
+        "far_neck": off_trunk(at("ear", far), far),
+        "nose": above(nose - shoulders, shoulders - hips),
+        "face": above(nose - ears, shoulders - hips),
+        "head_height": np.asarray((shoulders - (nose + ears) / 2)[:, 1] / _size(at, level)),
+    }
+
+
+def _tilts(at: At) -> dict[str, Series]:
+    hands = _between(at, "wrist")
+    return {name: turned(_between(at, limb), hands) for name, limb in TILTS.items()}
+
+
+def _size(at: At, level: npt.NDArray[np.bool_]) -> float:
+    """Return the trunk's length in pixels, or the shoulders' width where that is longer; NaN if unknown.
+
+    From the front the trunk is foreshortened.
+    """
+    trunk = _middle(at, "shoulder") - _middle(at, "hip")
+    lengths = [length(line)[level] for line in (trunk, _between(at, "shoulder"))]
+    known = [line[np.isfinite(line)] for line in lengths]
+    return max(float(np.median(line)) for line in known) if len(known[0]) else np.nan
+
+
+def _in_space(at: At, near: Side, far: Side) -> dict[str, Series]:
     """Return the angles in space; `at` gives a limb's (T, 3), y down and z away from the camera."""
-
-    def middle(limb: str) -> Series:
-        return (at(limb, "left") + at(limb, "right")) / 2
-
-    trunk = _unit(middle("shoulder") - middle("hip"))
-    across = at("shoulder", "left") - at("shoulder", "right")
-    left = _unit(across - _along(across, trunk)[:, None] * trunk)
+    trunk = unit(_middle(at, "shoulder") - _middle(at, "hip"))
+    shoulders = _between(at, "shoulder")
+    left = unit(shoulders - along(shoulders, trunk)[:, None] * trunk)
     back = np.cross(trunk, left)
-    thighs, head = middle("knee") - middle("hip"), middle("ear") - middle("shoulder")
+    thighs, head = (
+        _middle(at, "knee") - _middle(at, "hip"),
+        _middle(at, "ear") - _middle(at, "shoulder"),
+    )
 
     def flare(side: Side) -> Series:
         arm = at("elbow", side) - at("shoulder", side)
-        outwards = _along(arm, left if side == "left" else -left)
-        return np.asarray(np.degrees(np.arctan2(outwards, -_along(arm, trunk))))
+        outwards = along(arm, left if side == "left" else -left)
+        return np.asarray(np.degrees(np.arctan2(outwards, -along(arm, trunk))))
 
     def elbow(side: Side) -> Series:
         return angle(at("shoulder", side), at("elbow", side), at("wrist", side))
 
     return {
-        "hip_bend": np.degrees(np.arctan2(_along(thighs, back), -_along(thighs, trunk))),
-        "neck_bend": np.degrees(np.arctan2(_along(head, back), _along(head, trunk))),
+        "hip_bend": np.degrees(np.arctan2(along(thighs, back), -along(thighs, trunk))),
+        "neck_bend": np.degrees(np.arctan2(along(head, back), along(head, trunk))),
         "near_elbow_bend": elbow(near),
         "far_elbow_bend": elbow(far),
         "near_flare": flare(near),
         "far_flare": flare(far),
     }
-
-
-def _along(vectors: Floats, direction: Floats) -> Series:
-    return np.asarray((vectors * direction).sum(axis=1), dtype=np.float64)
-
-
-def _unit(vectors: Series) -> Series:
-    return np.asarray(vectors / np.maximum(_length(vectors), 1e-9)[:, None])
-
-
-def angle(a: Series, joint: Series, b: Series) -> Series:
-    """Return the angle at `joint` between `a` and `b`, each (T, 2) or (T, 3); (T,) degrees, 0 to 180."""
-    u, v = a - joint, b - joint
-    cosine = (u * v).sum(axis=1) / np.maximum(_length(u) * _length(v), 1e-9)
-    return np.asarray(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-
-
-def bridge(series: Series, fps: float, longest_s: float = _BRIDGED_S) -> Series:
-    """Interpolate gaps of up to `longest_s` seconds between known values; longer ones stay NaN."""
-    filled = series.copy()
-    for start, end in runs(np.isnan(series)):
-        if start > 0 and end < len(series) and end - start <= longest_s * fps:
-            filled[start:end] = np.interp(
-                np.arange(start, end), [start - 1, end], [series[start - 1], series[end]]
-            )
-    return filled
-
-
-def smooth(series: Series, fps: float) -> Series:
-    """Take out single misplaced frames (median), then jitter (Savitzky-Golay of order 2), per gapless run.
-
-    The windows are lengths of time: below 14 fps nothing is left to be smoothed.
-    """
-    from scipy.ndimage import median_filter
-    from scipy.signal import savgol_filter
-
-    smoothed = series.copy()
-    median, window = _odd(_MEDIAN_S * fps), _odd(_SMOOTH_S * fps)
-    for start, end in runs(np.isfinite(series)):
-        part = median_filter(series[start:end], size=median, mode="nearest")
-        if 3 < window <= len(part):
-            part = savgol_filter(part, window, polyorder=2, mode="nearest")
-        smoothed[start:end] = part
-    return smoothed
-
-
-def runs(true: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the half-open ranges in which `true` holds."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], true, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def _odd(frames: float) -> int:
-    """Return the odd number of frames nearest to a window's length."""
-    return 2 * round((frames - 1) / 2) + 1 if frames > 1 else 1
-
-
-def _length(vectors: Series) -> Series:
-    return np.asarray(np.linalg.norm(vectors, axis=1))
-
-
-def _ratio(vectors: Series, unit: Series) -> Series:
-    return np.asarray(_length(vectors) / np.maximum(_length(unit), 1e-9))
 
 
 def _far_share(pose: Pose, near: Side, far: Side) -> float:
@@ -226,44 +264,12 @@ def _arm(side: Side) -> list[int]:
     return [INDEX[f"{side}_{joint}"] for joint in ("shoulder", "elbow", "wrist")]
 
 
-def _height(shoulder: Series, elbow: Series, wrist: Series, level: npt.NDArray[np.bool_]) -> Series:
-    """Return how far the shoulder is above the wrist, in upper-arm lengths.
+def _upper_arm(shoulder: Series, elbow: Series, wrist: Series, level: npt.NDArray[np.bool_]) -> float:
+    """Return half of the arm's length in pixels, NaN if unknown.
 
-    The arm's length in the picture is its 90th percentile over the frames in position: at the top of a
-    rep the arm lies in the picture's plane from whatever side one looks.
+    The 90th percentile over the frames in position: at the top of a rep the arm lies in the picture's plane
+    from whatever side one looks.
     """
-    lengths = (_length(shoulder - elbow) + _length(wrist - elbow)) / 2
+    lengths = (length(shoulder - elbow) + length(wrist - elbow)) / 2
     usable = lengths[level & np.isfinite(lengths)]
-    if not len(usable):
-        return np.full(len(lengths), np.nan)
-    return np.asarray((wrist - shoulder)[:, 1] / max(float(np.percentile(usable, 90)), 1e-9))
-
-
-def _upward(line: Series) -> Series:
-    """Return the unit normals of (T, 2) lines that point up in the picture."""
-    normal = np.stack([line[:, 1], -line[:, 0]], axis=1) * np.where(line[:, 0] < 0, -1.0, 1.0)[:, None]
-    return np.asarray(normal / np.maximum(_length(line), 1e-9)[:, None])
-
-
-def _off_line(point: Series, start: Series, end: Series) -> Series:
-    """Return the distance of `point` from the line, in shares of its length, positive above."""
-    line = end - start
-    return np.asarray(((point - start) * _upward(line)).sum(axis=1) / np.maximum(_length(line), 1e-9))
-
-
-def _neck(hip: Series, shoulder: Series, ear: Series) -> Series:
-    """Return the angle between hip-shoulder and shoulder-ear in degrees, positive if the ear is above."""
-    trunk, head = shoulder - hip, ear - shoulder
-    above = (head * _upward(trunk)).sum(axis=1)
-    along = (head * trunk).sum(axis=1) / np.maximum(_length(trunk), 1e-9)
-    return np.asarray(np.degrees(np.arctan2(above, along)))
-
-
-def _turned(line: Series, reference: Series) -> Series:
-    """Return how far (T, 2) lines from right to left are turned, left end up, against reference lines.
-
-    Degrees, -180 to 180. Against the hands, which stay on the floor, a tilted camera does not count.
-    """
-    cross = line[:, 0] * reference[:, 1] - line[:, 1] * reference[:, 0]
-    turned = np.degrees(np.arctan2(cross, (line * reference).sum(axis=1)))
-    return np.asarray(turned * np.where(reference[:, 0] < 0, -1.0, 1.0))
+    return max(float(np.percentile(usable, 90)), 1e-9) if len(usable) else np.nan

@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pushup_data import frames, kinematics, params, quality, tables
-from pushup_data.kinematics import Series, Signals
+from pushup_data import frames, kinematics, params, quality, series, tables
+from pushup_data.geometry import Series
+from pushup_data.kinematics import Signals
 from pushup_data.landmarks import Pose
 from pushup_data.quality import Side, View
 
@@ -71,7 +72,7 @@ def in_signals(signals: Signals, pose: Pose, fps: float, limits: params.Reps) ->
     """Return the reps of one video whose signals are measured already."""
     known = np.isfinite(signals.height) & signals.in_position
     found: list[Rep] = []
-    for first, last in kinematics.runs(known):
+    for first, last in series.runs(known):
         if last - first < limits.min_duration_s * fps:
             continue
         height = signals.height[first:last]
@@ -203,7 +204,7 @@ def _resting(height: Series, start: int, low: int, end: int) -> int:
     """Return the middle of the frames around the lowest one that are as good as low: people rest there."""
     part = height[start:end]
     deep = part <= part.min() + _RESTING * (part.max() - part.min())
-    around = next(run for run in kinematics.runs(deep) if run[0] <= low - start < run[1])
+    around = next(run for run in series.runs(deep) if run[0] <= low - start < run[1])
     return start + (around[0] + around[1] - 1) // 2
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pushup_data import params, quality
-from pushup_data.kinematics import Series, Signals
+from pushup_data.geometry import Series
+from pushup_data.kinematics import Signals
 from pushup_data.reps import Rep
 from pushup_data.taxonomy import Taxonomy
 
@@ -144,7 +145,7 @@ def _flared(window: _Window, rule: params.Rule) -> _Measured | str:
 
 
 def _head(window: _Window, rule: params.Rule) -> _Measured | str:
-    value = _percentile(window.over(window.signals.neck), 50)
+    value = _percentile(window.over(window.signals.near_neck), 50)
     reason = f"ears {abs(value):.0f}° {'below' if value < 0 else 'above'} the line of the trunk"
     return _Measured((rule.threshold - value) / rule.softness, reason)
 

@@ -22,13 +22,20 @@ settings.load_profile("unhurried")
 _SHARED = {"served": "labelstudio", "avatars": "avatars", "after_two_rounds": "rounds"}
 
 
+# Of what takes minutes, the longest begins first: two processes then end at about the same time.
+_LONGEST = ("avatars", "labelstudio", "test_pose", "rounds")
+
+
 @pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep in one process what shares one of these, else the tests of a file."""
+    rank = {}
     for item in items:
         used = getattr(item, "fixturenames", ())
         group = next((name for shared, name in _SHARED.items() if shared in used), item.path.stem)
         item.add_marker(pytest.mark.xdist_group(group))
+        rank[item] = _LONGEST.index(group) if group in _LONGEST else len(_LONGEST)
+    items.sort(key=rank.__getitem__)
 
 
 @pytest.fixture

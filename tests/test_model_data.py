@@ -70,7 +70,7 @@ def test_filmed_from_the_other_side_looks_alike():
 
 def test_speed_does_not_matter():
     slow, quick = one(tempo_s=3.2), one(tempo_s=1.6)
-    np.testing.assert_allclose(sequence(*slow), sequence(*quick), atol=0.05)
+    np.testing.assert_allclose(sequence(*slow), sequence(*quick), atol=0.07)
 
 
 def test_from_the_front_it_does_not_matter_which_side_is_which():
@@ -156,7 +156,7 @@ def test_each_video_is_read_once_and_rows_keep_their_order(rep):
         said = (0.5, 0.99) if row["rep_id"] == "a-f0" else (np.nan, np.nan)
         others = [(start + other, end) for other in range(4) if start + other != row["start"]]
         alone = sequence(pose, row["start"], row["end"], opinions=said, others=others)
-        np.testing.assert_array_equal(x[i], alone)
+        np.testing.assert_allclose(x[i], alone, atol=1e-5)
     empty = tables.REPS.empty()
     none = data.sequences(empty, videos, rules, pose_of, among=empty, errors=("a",), steps=STEPS)
     assert none.shape == (0, STEPS, len(data.channels(("a",))))

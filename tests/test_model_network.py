@@ -60,3 +60,23 @@ def test_what_never_varies_or_is_never_known_says_nothing():
     per_channel = bins.low.shape[1] // (KINEMATIC.stop - KINEMATIC.start)
     assert (bins.slope[:, : 2 * per_channel] == 0).all()
     assert (bins.slope[:, 2 * per_channel :] > 0).all()
+
+
+def test_in_use_the_mean_of_the_parts_is_heard_and_in_training_one_of_them_or_the_rules_alone(x):
+    made = network(x)
+    made.dropout.p = 0.0
+    rules = made.trust * x[:, 0, made.inside :]
+    with torch.no_grad():
+        embedded, weight = made.embed(x), made.heads.weight
+        movement, measures = (embedded[:, at] @ weight[:, at].T for at in (slice(0, 16), slice(16, 24)))
+        torch.testing.assert_close(
+            made.judge(embedded, x), (movement + measures) / 2 + made.heads.bias + rules
+        )
+        made.train()
+        apart = torch.stack([made.judge(embedded, x) - rules for _ in range(50)])  # (times, N, errors)
+    said = torch.stack([movement, measures]) + made.heads.bias
+    silent = (apart.abs() < 1e-4).all(dim=-1)
+    heard = torch.stack([(apart - one).abs().amax(dim=-1) < 1e-4 for one in said])
+    assert (silent | heard.any(dim=0)).all()
+    assert silent.float().mean() == pytest.approx(0.2, abs=0.05)
+    assert heard[0].float().mean() == pytest.approx(0.4, abs=0.05)

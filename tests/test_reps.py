@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushup_data import frames, kinematics, reps, tables
+from pushup_data import frames, kinematics, reps, series, tables
 from pushup_data.kinematics import Signals
 from pushup_data.landmarks import Pose
 from pushup_data.params import Params
@@ -150,7 +150,7 @@ def test_short_losses_of_the_person_do_no_harm(limits, view, starts, length, see
         view=view, reps=3, dropouts=[(s, s + length) for s in starts], noise=0.002, seed=seed
     )
     # Two gaps may lie so close that they are one.
-    gaps = kinematics.runs(~pose.detected)
+    gaps = series.runs(~pose.detected)
     if all(b - a <= 15 and a > 0 and b < len(pose) for a, b in gaps):
         assert len(find(pose, limits)) == len(truth)
 

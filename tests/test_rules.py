@@ -149,7 +149,7 @@ def test_missing_limbs_are_unknown(default_params, default_taxonomy):
     pose, _ = figures.push_up(reps=1)
     signals = kinematics.measure(pose, 30.0, figures.WIDTH, figures.HEIGHT)
     (rep,) = reps.in_signals(signals, pose, 30.0, default_params.reps)
-    blind = replace(signals, neck=np.full(len(signals), np.nan))
+    blind = replace(signals, near_neck=np.full(len(signals), np.nan))
     opinions = rules.judge(rep, blind, 30.0, [], taxonomy=default_taxonomy, rules=default_params.rules)
     head = next(o for o in opinions if o.error == "head_dropped")
     assert head == Opinion("head_dropped", None, "the limbs are not found in enough frames")

@@ -8,7 +8,9 @@ from scipy.optimize import minimize
 Floats = npt.NDArray[np.float64]
 
 _BINS = 10
-_PRIOR = 1.0  # how strongly a fit on few labels is held at slope 1, offset 0, in the scale of log-odds
+# How strongly a fit on few labels is held at slope 1 (its logarithm) and offset 0: standard deviations. A few
+# people's reps are soon told apart by any network; a steep slope would be sure of everybody's.
+_PRIOR = np.array([0.3, 1.0])
 
 
 class Platt(BaseModel):
@@ -48,7 +50,7 @@ def fit(logits: Floats, positive: Floats) -> Platt:
         slope, offset = np.exp(at[0]), at[1]
         z = slope * logits + offset
         loss = np.logaddexp(0, z) - positive * z
-        return float(loss.sum() + (at**2).sum() / (2 * _PRIOR**2))
+        return float(loss.sum() + ((at / _PRIOR) ** 2).sum() / 2)
 
     found = minimize(cost, np.zeros(2), method="Nelder-Mead")
     return Platt(slope=round(float(np.exp(found.x[0])), 6), offset=round(float(found.x[1]), 6))

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import polars as pl
 from tqdm import tqdm
 
-from pushup_data import kinematics, quality
-from pushup_data.kinematics import Series, Signals
+from pushup_data import anchors, kinematics, quality
+from pushup_data.geometry import Series
+from pushup_data.kinematics import TILTS, Signals
 from pushup_data.landmarks import INDEX, Pose
 from pushup_data.model import measures
 from pushup_data.model.calibration import log_odds
@@ -37,7 +38,8 @@ _CHANNELS = (
     "knees",  # 1 for a knee push-up
 )
 KINEMATIC = slice(_CHANNELS.index(MEASURES[0]), _CHANNELS.index(MEASURES[-1]) + 1)
-_TILTS = [_CHANNELS.index(name) for name in ("tilt_apart", "tilt")]  # the first that is known tells sides
+# What changes its sign with the sides; the first that is known tells them apart.
+_TILTS = [_CHANNELS.index(name + of) for name in TILTS for of in ("_apart", "")]
 # Where each channel's counterpart on the other side stands; its own place where it has none.
 _OTHER_SIDE = [
     _CHANNELS.index({"near": "far", "far": "near"}.get(side, side) + rule + part)
@@ -151,7 +153,7 @@ def _higher_side_near(x: Floats) -> Floats:
 
     From the front no side is nearer, and it does not matter to which side somebody leans.
     """
-    known = [tilt for tilt in x[:, _TILTS].T if np.isfinite(tilt).all()]
+    known = [tilt for tilt in x[:, _TILTS[:2]].T if np.isfinite(tilt).all()]
     if not known or np.median(known[0]) >= 0:
         return x
     turned = x[:, _OTHER_SIDE]
@@ -207,8 +209,9 @@ def sequences(
         common = {
             how: measures.common(signals, others, how, steps) for how in {_how(rep) for rep in seen_as(group)}
         }
+        held = anchors.hold(pose, fps, aspect=width / height)
         for row, rep in zip(group["row"], seen_as(group), strict=True):
-            result[row] = sequence(pose, signals, rep, said[row], common[_how(rep)], size=(width, height))
+            result[row] = sequence(held, signals, rep, said[row], common[_how(rep)], size=(width, height))
     return result
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pushup_data.kinematics import Series, Signals
+from pushup_data.geometry import Series
+from pushup_data.kinematics import TILTS, Signals
 
 # Signals by name, and by what they are divided, so that what sets people apart is about 1.
 KINEMATICS: Mapping[str, float] = {
@@ -14,9 +15,33 @@ KINEMATICS: Mapping[str, float] = {
     "elbow": 30.0,  # degrees
     "trunk": 10.0,
     "hip": 0.05,  # hip_knee on the knees, else hip_ankle, shares of the line's length
-    "neck": 20.0,
+    "hips_ankles": 0.05,
+    "hips_knees": 0.05,
+    "hips_height": 0.3,  # trunk lengths
+    "near_neck": 20.0,
+    "far_neck": 20.0,
+    "nose": 20.0,
+    "face": 20.0,
+    "head_height": 0.3,
     "spread": 0.3,  # shoulder widths
-    "tilt": 5.0,  # positive where the near shoulder is higher
+    "tilt": 5.0,  # positive where the near side is higher
+    "elbow_tilt": 5.0,
+    "hip_tilt": 5.0,
+    "ear_tilt": 5.0,
+    "near_height": 0.2,
+    "far_height": 0.2,
+    "near_lean": 0.2,
+    "far_lean": 0.2,
+    "near_reach": 0.2,
+    "far_reach": 0.2,
+    "near_elbow": 30.0,
+    "far_elbow": 30.0,
+    "near_elbow_off": 0.2,
+    "far_elbow_off": 0.2,
+    "near_elbow_back": 0.2,
+    "far_elbow_back": 0.2,
+    "near_elbow_down": 0.2,
+    "far_elbow_down": 0.2,
     "knee": 15.0,
     "hip_bend": 10.0,
     "neck_bend": 20.0,
@@ -28,8 +53,8 @@ KINEMATICS: Mapping[str, float] = {
 # How far each is from the video's usual rep: what body, camera and landmarker put into all reps is not in it.
 APART = tuple(f"{name}_apart" for name in KINEMATICS)
 # How far each is below the highest that any rep of the video reaches: arms that one rep straightens, all can.
-# Not the tilt: from the front it is chance which shoulder counts as near, and thus which tilt is high.
-_HIGH = [i for i, name in enumerate(KINEMATICS) if name != "tilt"]
+# Not a tilt: from the front it is chance which shoulder counts as near, and thus which tilt is high.
+_HIGH = [i for i, name in enumerate(KINEMATICS) if name not in TILTS]
 BELOW = tuple(f"{[*KINEMATICS][i]}_below" for i in _HIGH)
 MEASURES = (*KINEMATICS, *APART, *BELOW)
 # With fewer reps there is no telling what is usual, or how high is high.
@@ -92,9 +117,9 @@ def measure(signals: Signals, rep: Seen, among: Common) -> Series:
 
 def _kinematic(signals: Signals, rep: Seen) -> list[Series]:
     """Return KINEMATICS over the whole video, in their units."""
-    near_up = signals.tilt if rep.near_side == "left" else -signals.tilt
+    near_up = 1 if rep.near_side == "left" else -1
     hip = signals.hip_knee if rep.support == "knees" else signals.hip_ankle
-    named = {"hip": hip, "tilt": near_up}
+    named = {"hip": hip} | {name: near_up * getattr(signals, name) for name in TILTS}
     return [(named[n] if n in named else getattr(signals, n)) / unit for n, unit in KINEMATICS.items()]
 
 

@@ -7,10 +7,10 @@ from pushup_data.model.data import KINEMATIC
 from pushup_data.model.features import STATISTICS, summary
 from pushup_data.params import Model
 
-# How far the network's own opinion counts beside the rules'. While it trains, it is heard for every other rep
-# and the rules speak alone for the rest: so their part stays right by itself, which is what holds for people
-# unlike those in train.
-_HEARD = 0.5
+# While it trains, each rep is judged by one of the parts, drawn by lot, and this share by the rules alone: so
+# every part learns to judge by itself, and the rules' stays right, which is what holds for people unlike
+# those in train. In use the parts' mean speaks: they err differently.
+_RULES_ALONE = 0.2
 _BINS = 8  # per statistic
 _MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
 _MIN_WIDTH = 1e-6  # of a bin
@@ -22,15 +22,16 @@ class Network(nn.Module):
 
     Two convolutions look for short movements and halve the time axis each; an LSTM reads them forwards and
     backwards. Beside it, what a rule or a tree would look at: summary() of the kinematic channels, in
-    bins, through one layer. Both make up the rep's embedding, on which each error has a linear head; what
-    the rule says of the error (the last channels) is added with a weight that is learnt.
+    bins, through one layer. Both make up the rep's embedding, and on either each error has a linear head;
+    the mean of the two is heard. What the rule says of the error (the last channels) is added with a
+    weight that is learnt.
 
     `settings.kind` leaves out the LSTM (cnn) or the convolutions (lstm), or puts a transformer's encoder in
     the LSTM's place (transformer).
 
     `settings.streams` says what is read. All of the above is the pose stream; rgb is a small CNN on
-    each crop of the rep and an LSTM, whose features stand beside the others. With rgb alone there are no
-    landmarks, measures and rules: it says what pixels tell.
+    each crop of the rep and an LSTM, one more that is heard. With rgb alone there are no landmarks,
+    measures and rules: it says what pixels tell.
     """
 
     mean: Tensor
@@ -53,7 +54,8 @@ class Network(nn.Module):
             self.trust = nn.Parameter(torch.ones(errors))
         self.film = _Film(width) if rgb else None
         self.dropout = nn.Dropout(0.3)
-        self.heads = nn.Linear((3 * self.pose + 2 * rgb) * width, errors)  # a row of weights per error
+        self.parts = [2 * width, width] * self.pose + [2 * width] * rgb  # of the embedding
+        self.heads = nn.Linear(sum(self.parts), errors)  # a row of weights per error
         # Before it has learnt anything, the network says what the rules say.
         nn.init.zeros_(self.heads.weight)
         nn.init.zeros_(self.heads.bias)
@@ -88,10 +90,19 @@ class Network(nn.Module):
 
     def judge(self, embedded: Tensor, x: Tensor) -> Tensor:
         """Return logits (N, errors) from embed(x) and x, of which the rules' channels are read."""
-        own = self.heads(self.dropout(embedded))
+        seen = torch.split(self.dropout(embedded), self.parts, dim=1)
+        weights = torch.split(self.heads.weight, self.parts, dim=1)
+        parts = zip(seen, weights, strict=True)
+        own = torch.stack([part @ weight.T for part, weight in parts])  # (parts, N, errors)
+        if self.training:
+            own = own[torch.randint(len(own), (len(x),)), torch.arange(len(x))]
+        else:
+            own = own.mean(dim=0)
+        own = own + self.heads.bias
         if not self.pose:
-            return torch.as_tensor(own)
-        own = own * (torch.rand(len(x), 1) < _HEARD) if self.training else own * _HEARD
+            return own
+        if self.training:
+            own = own * (torch.rand(len(x), 1) >= _RULES_ALONE)
         return torch.as_tensor(own + self.trust * x[:, 0, self.inside :])
 
     def forward(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:

@@ -21,7 +21,7 @@ from pushup_data.model.network import Network, masked_loss
 from pushup_data.params import Model, Train
 
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
-_WEIGHT_DECAY = 0.01
+_WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
 _AT_ONCE = 128  # reps whose pixels are read at a time where nothing is learnt: each is 110 kB before the CNN
 

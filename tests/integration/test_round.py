@@ -34,6 +34,7 @@ def looped(tmp_path_factory, avatars):
     workspace = Workspace(root)
     demo.configure(
         workspace,
+        pose={"flip_test": False},  # half the time; what it does is tested in test_pose.py
         labelstudio={"overlap_share": 1.0, "port": 18300},
         evaluate={"bootstrap": 100},
         train={"min_labels": 8, "epochs": 10},
@@ -275,7 +276,8 @@ def test_a_killed_round_resumes(tmp_path, avatars):
     root = tmp_path / "killed"
     scaffold.init(root)
     workspace = Workspace(root)
-    fill(workspace, avatars, 6)
+    demo.configure(workspace, pose={"flip_test": False})
+    fill(workspace, avatars, 4)
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "dvc", "repro", "pose"]
     poses = root / "data" / "poses"
