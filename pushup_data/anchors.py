@@ -49,8 +49,5 @@ def hold(pose: Pose, fps: float, *, aspect: float) -> Pose:
 
 def _trunk(points: Floats) -> float:
     """Return the median distance of shoulders' and hips' middle in the plane of the first two axes."""
-    shoulders, hips = (
-        points[:, [INDEX[f"left_{part}"], INDEX[f"right_{part}"]], :2].mean(axis=1)
-        for part in ("shoulder", "hip")
-    )
-    return float(np.median(np.linalg.norm(shoulders - hips, axis=1)))
+    line = quality.middle(points, "shoulder") - quality.middle(points, "hip")
+    return float(np.median(np.linalg.norm(line[:, :2], axis=1)))

@@ -164,7 +164,7 @@ def lying(pose: Pose) -> Pose:
     """Return the frames with a person whose trunk is nearer to level; all with a person where too few are."""
     found = np.flatnonzero(pose.detected)
     world = pose.world[found]
-    trunk = _middle(world, "shoulder") - _middle(world, "hip")
+    trunk = middle(world, "shoulder") - middle(world, "hip")
     level = found[np.abs(trunk[:, 1]) < _UPRIGHT * np.linalg.norm(trunk, axis=1)]
     return pose.take(level if len(level) >= _MIN_FRAMES else found)
 
@@ -194,7 +194,7 @@ def unit(pose: Pose, aspect: float) -> float:
     Or the shoulders' width, where it is longer: from the front the trunk is foreshortened.
     """
     at = square(pose, aspect)
-    trunk = _middle(at, "shoulder") - _middle(at, "hip")
+    trunk = middle(at, "shoulder") - middle(at, "hip")
     lengths = [np.linalg.norm(line, axis=1) for line in (trunk, _between(at, "shoulder"))]
     return max(*(float(np.median(length)) for length in lengths), 1e-6)
 
@@ -250,10 +250,11 @@ def _between(points: Floats, limb: str) -> Floats:
     return difference
 
 
-def _middle(points: Floats, limb: str) -> Floats:
+def middle(points: Floats, limb: str) -> Floats:
+    """Return the middle of a limb's left and right, (T, axes), of landmarks (T, 33, axes)."""
     left, right = points[:, INDEX[f"left_{limb}"]], points[:, INDEX[f"right_{limb}"]]
-    middle: Floats = (left + right) / np.float32(2)
-    return middle
+    found: Floats = (left + right) / np.float32(2)
+    return found
 
 
 def _share_in_plane(line: Floats) -> Floats:

@@ -38,7 +38,7 @@ _CHANNELS = (
     "knees",  # 1 for a knee push-up
 )
 KINEMATIC = slice(_CHANNELS.index(MEASURES[0]), _CHANNELS.index(MEASURES[-1]) + 1)
-# What changes its sign with the sides; the first that is known tells them apart.
+# What changes its sign with the sides. The first two are the shoulders': they tell the sides apart.
 _TILTS = [_CHANNELS.index(name + of) for name in TILTS for of in ("_apart", "")]
 # Where each channel's counterpart on the other side stands; its own place where it has none.
 _OTHER_SIDE = [
