@@ -61,7 +61,7 @@ def test_what_is_saved_is_loaded(tmp_path, card, network):
         expected = torch.sigmoid(0.5 * network(torch.from_numpy(x)) - 1.0).numpy()
     np.testing.assert_allclose(probabilities[:, :6], expected[:, :6], atol=1e-6)
     assert np.isnan(probabilities[:, 6]).all()  # not learnt: cannot tell
-    assert embeddings.shape == (3, 3 * card.model.width)
+    assert embeddings.shape == (3, sum(network.parts))
     assert "asymmetric" not in model.thresholds
     assert model.thresholds["hips_sagging"] == 0.4
     assert model.steps == card.model.steps

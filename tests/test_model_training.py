@@ -145,6 +145,23 @@ def test_nothing_known_is_no_loss_and_no_nan():
     assert (logits.grad == 0).all()
 
 
+def test_the_loss_that_stops_training_asks_who_errs_not_how_sure_it_is():
+    rng = np.random.default_rng(0)
+    truth = (rng.random((200, 2)) < 0.4).astype(np.float32)
+    people = [f"s{i}" for i in range(200)]
+    right = np.where(truth == 1, 1.0, -1.0) + rng.normal(0, 1, truth.shape)
+    truth[:50, 1] = np.nan
+    assert training.calibrated_loss(4 * right, truth, people) == pytest.approx(
+        training.calibrated_loss(right, truth, people), rel=0.1
+    )
+    worse = right.copy()
+    worse[:20, 0] *= -1
+    assert training.calibrated_loss(worse, truth, people) > training.calibrated_loss(right, truth, people)
+    worse = right.copy()
+    worse[:50, 1] *= -1  # unknown there
+    assert training.calibrated_loss(worse, truth, people) == training.calibrated_loss(right, truth, people)
+
+
 def test_masked_loss_is_the_mean_over_what_is_known():
     logits, targets = torch.tensor([[0.3, -2.0]]), torch.tensor([[1.0, np.nan]])
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, :1], targets[:, :1])

@@ -135,7 +135,9 @@ def _calibrated(logits: Logits, learnt: Bools, val: Dataset) -> Fitted:
     platts, thresholds = [], []
     for e in range(len(learnt)):
         platt, at = (
-            training.calibrated(said[:, e], val.y[:, e]) if learnt[e] else (calibration.Platt(), np.nan)
+            training.calibrated(said[:, e], val.y[:, e], val.subjects)
+            if learnt[e]
+            else (calibration.Platt(), np.nan)
         )
         platts.append(platt)
         thresholds.append(at)

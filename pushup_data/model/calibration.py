@@ -1,5 +1,8 @@
 """Calibration: from the network's logits to probabilities that come true as often as they say."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +14,9 @@ _BINS = 10
 # How strongly a fit on few labels is held at slope 1 (its logarithm) and offset 0: standard deviations. A few
 # people's reps are soon told apart by any network; a steep slope would be sure of everybody's.
 _PRIOR = np.array([0.3, 1.0])
+# The intraclass correlation of a person's reps: they err alike, so m of them say as much as
+# m / (1 + (m - 1) * 0.3) people with one each (Kish's design effect, "Survey sampling", 1965).
+_ALIKE = 0.3
 
 
 class Platt(BaseModel):
@@ -23,12 +29,21 @@ class Platt(BaseModel):
 
     def __call__(self, logits: npt.ArrayLike) -> Floats:
         """Return calibrated probabilities; NaN stays NaN."""
-        return sigmoid(self.slope * np.asarray(logits, dtype=np.float64) + self.offset)
+        return sigmoid(self.line(logits))
+
+    def line(self, logits: npt.ArrayLike) -> Floats:
+        """Return calibrated logits."""
+        return self.slope * np.asarray(logits, dtype=np.float64) + self.offset
 
 
 def sigmoid(logits: npt.ArrayLike) -> Floats:
     """Return 1 / (1 + exp(-logits))."""
     return np.asarray(1 / (1 + np.exp(-np.clip(np.asarray(logits, dtype=np.float64), -50, 50))))
+
+
+def cross_entropy(logits: Floats, positive: npt.ArrayLike) -> Floats:
+    """Return the loss of each logit beside its label, 0 or 1."""
+    return np.asarray(np.logaddexp(0, logits) - np.asarray(positive) * logits)
 
 
 def log_odds(probability: npt.ArrayLike, clip: float = 1e-6) -> Floats:
@@ -37,20 +52,21 @@ def log_odds(probability: npt.ArrayLike, clip: float = 1e-6) -> Floats:
     return np.asarray(np.log(p / (1 - p)))
 
 
-def fit(logits: Floats, positive: Floats) -> Platt:
+def fit(logits: Floats, positive: Floats, subjects: Sequence[str]) -> Platt:
     """Fit on (n,) logits and labels 0 or 1, by maximum likelihood with a normal prior about doing nothing.
 
-    (Platt, "Probabilistic outputs for support vector machines", 1999.) Without a positive or a negative
-    nothing is fitted. The slope stays positive: calibration never turns the order round.
+    (Platt, "Probabilistic outputs for support vector machines", 1999.) The many reps of one subject count as
+    fewer (_ALIKE). Without a positive or a negative nothing is fitted. The slope stays positive: calibration
+    never turns the order round.
     """
     if not len(positive) or positive.all() or not positive.any():
         return Platt()
+    reps = Counter(subjects)
+    weight = np.array([1 / (1 + (reps[s] - 1) * _ALIKE) for s in subjects])
 
     def cost(at: Floats) -> float:
-        slope, offset = np.exp(at[0]), at[1]
-        z = slope * logits + offset
-        loss = np.logaddexp(0, z) - positive * z
-        return float(loss.sum() + ((at / _PRIOR) ** 2).sum() / 2)
+        loss = cross_entropy(np.exp(at[0]) * logits + at[1], positive)
+        return float((weight * loss).sum() + ((at / _PRIOR) ** 2).sum() / 2)
 
     found = minimize(cost, np.zeros(2), method="Nelder-Mead")
     return Platt(slope=round(float(np.exp(found.x[0])), 6), offset=round(float(found.x[1]), 6))

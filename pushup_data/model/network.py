@@ -7,11 +7,15 @@ from pushup_data.model.data import KINEMATIC
 from pushup_data.model.features import STATISTICS, summary
 from pushup_data.params import Model
 
-# While it trains, each rep is judged by one of the parts, drawn by lot, and this share by the rules alone: so
-# every part learns to judge by itself, and the rules' stays right, which is what holds for people unlike
-# those in train. In use the parts' mean speaks: they err differently.
+# While it trains, each part judges by itself and bears its own loss, and at this share of the reps the rules
+# judge alone, so that theirs stays right, which is what holds for people unlike those in train. In use the
+# parts' mean speaks: they err differently.
 _RULES_ALONE = 0.2
 _BINS = 8  # per statistic
+# What makes a forest better than a tree (Ho, "The random subspace method for constructing decision forests",
+# 1998) makes layers better, too: several of them, each of which sees another share of the statistics.
+_MEMBERS = 8
+_SHARE = 0.3
 _MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
 _MIN_WIDTH = 1e-6  # of a bin
 _OUTLIER = 4.0  # spreads from the mean: no channel goes further, however unlike those in train a person is
@@ -22,9 +26,9 @@ class Network(nn.Module):
 
     Two convolutions look for short movements and halve the time axis each; an LSTM reads them forwards and
     backwards. Beside it, what a rule or a tree would look at: summary() of the kinematic channels, in
-    bins, through one layer. Both make up the rep's embedding, and on either each error has a linear head;
-    the mean of the two is heard. What the rule says of the error (the last channels) is added with a
-    weight that is learnt.
+    bins, through a committee of single layers. All make up the rep's embedding, and on each part every
+    error has a linear head; the parts' mean is heard. What the rule says of the error (the last channels)
+    is added with a weight that is learnt.
 
     `settings.kind` leaves out the LSTM (cnn) or the convolutions (lstm), or puts a transformer's encoder in
     the LSTM's place (transformer).
@@ -50,11 +54,12 @@ class Network(nn.Module):
             self.reader = _reader(settings.kind, inside if settings.kind == "lstm" else width, width)
             count = (KINEMATIC.stop - KINEMATIC.start) * len(STATISTICS)
             self.bins = _Bins(count)
-            self.measures = nn.Sequential(nn.Linear(count * _BINS, width), nn.ReLU())
+            self.committee = _Committee(count, width)
             self.trust = nn.Parameter(torch.ones(errors))
         self.film = _Film(width) if rgb else None
         self.dropout = nn.Dropout(0.3)
-        self.parts = [2 * width, width] * self.pose + [2 * width] * rgb  # of the embedding
+        # Of the embedding: each judges by itself.
+        self.parts = ([2 * width] + [width] * _MEMBERS) * self.pose + [2 * width] * rgb
         self.heads = nn.Linear(sum(self.parts), errors)  # a row of weights per error
         # Before it has learnt anything, the network says what the rules say.
         nn.init.zeros_(self.heads.weight)
@@ -71,7 +76,7 @@ class Network(nn.Module):
     def embed(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
         """Return (N, features) from (N, steps, channels) and, for the rgb stream, crops (N, T, H, W, 3).
 
-        Features are 3 * width of pose and 2 * width of rgb. Raises ValueError for rgb without crops.
+        Features are as many as `parts` say, of pose, then of rgb. Raises ValueError for rgb without crops.
         """
         parts = [self._movement(x)] if self.pose else []
         if self.film is not None:
@@ -86,27 +91,27 @@ class Network(nn.Module):
         standard = standard.clamp(-_OUTLIER, _OUTLIER)
         movements = self.convolutions(standard.transpose(1, 2)).transpose(1, 2)
         states = self.reader(movements)
-        return torch.cat([states.mean(dim=1), self.measures(self.bins(summary(x)))], dim=1)
+        return torch.cat([states.mean(dim=1), self.committee(self.bins(summary(x)))], dim=1)
 
     def judge(self, embedded: Tensor, x: Tensor) -> Tensor:
-        """Return logits (N, errors) from embed(x) and x, of which the rules' channels are read."""
+        """Return logits (N, errors) from embed(x) and x, of which the rules' channels are read.
+
+        In training (parts, N, errors): what each part says by itself.
+        """
         seen = torch.split(self.dropout(embedded), self.parts, dim=1)
         weights = torch.split(self.heads.weight, self.parts, dim=1)
         parts = zip(seen, weights, strict=True)
-        own = torch.stack([part @ weight.T for part, weight in parts])  # (parts, N, errors)
-        if self.training:
-            own = own[torch.randint(len(own), (len(x),)), torch.arange(len(x))]
-        else:
+        own = torch.stack([part @ weight.T for part, weight in parts]) + self.heads.bias  # (parts, N, errors)
+        if not self.training:
             own = own.mean(dim=0)
-        own = own + self.heads.bias
         if not self.pose:
             return own
         if self.training:
-            own = own * (torch.rand(len(x), 1) >= _RULES_ALONE)
+            own = own * (torch.rand(*own.shape[:2], 1) >= _RULES_ALONE)
         return torch.as_tensor(own + self.trust * x[:, 0, self.inside :])
 
     def forward(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
-        """Return logits (N, errors) from (N, steps, channels) and crops (N, T, H, W, 3)."""
+        """Return judge()'s logits from (N, steps, channels) and crops (N, T, H, W, 3)."""
         return self.judge(self.embed(x, pixels), x)
 
 
@@ -133,9 +138,29 @@ class _Bins(nn.Module):
         self.slope.copy_(torch.where(width > _MIN_WIDTH, 1 / width, 0.0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (N, _BINS * count), 0 where unknown."""
+        """Return (N, _BINS, count), 0 where unknown."""
         risen = ((x[:, None] - self.low) * self.slope).clamp(0, 1) * 2 - 1
-        return torch.nan_to_num(torch.where(self.slope > 0, risen, 0.0)).flatten(start_dim=1)
+        return torch.nan_to_num(torch.where(self.slope > 0, risen, 0.0))
+
+
+class _Committee(nn.Module):
+    """Layers that each read a share of the statistics, drawn by lot."""
+
+    read: Tensor
+
+    def __init__(self, count: int, width: int) -> None:
+        super().__init__()
+        each = round(_SHARE * count)
+        self.register_buffer("read", torch.stack([torch.randperm(count)[:each] for _ in range(_MEMBERS)]))
+        layers = [nn.Linear(each * _BINS, width) for _ in range(_MEMBERS)]  # for their initial weights
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
+        self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in layers]))
+
+    def forward(self, binned: Tensor) -> Tensor:
+        """Return (N, members * width) of (N, bins, count)."""
+        seen = binned[:, :, self.read].permute(2, 0, 1, 3).flatten(start_dim=2)  # (members, N, bins * each)
+        found = torch.baddbmm(self.bias[:, None], seen, self.weight.transpose(1, 2))
+        return found.relu().permute(1, 0, 2).flatten(start_dim=1)
 
 
 class _Film(nn.Module):
@@ -200,9 +225,10 @@ def _reader(kind: str, inside: int, width: int) -> nn.Module:
 def masked_loss(logits: Tensor, targets: Tensor, positive_weight: Tensor) -> Tensor:
     """Return the mean binary cross-entropy over known targets; 0 where none is known.
 
-    logits, targets (N, errors), NaN where unknown: such an entry takes no part, so its gradient is exactly 0.
+    logits (…, N, errors), targets (N, errors), NaN where unknown: that takes no part, its gradient is 0.
     positive_weight (errors,) multiplies the loss of present errors.
     """
+    targets = targets.expand_as(logits)
     known = ~torch.isnan(targets)
     each = nn.functional.binary_cross_entropy_with_logits(
         logits, torch.where(known, targets, 0.0), pos_weight=positive_weight, reduction="none"

@@ -1,7 +1,7 @@
 """Training: seeded, on the CPU, the same bytes every time on the same machine."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -32,7 +32,7 @@ class Epoch:
 
     number: int  # from 1
     train: float  # mean loss while training, with augmentation
-    val: float | None  # loss on the validation subjects
+    val: float | None  # calibrated_loss() on the validation subjects
     lr: float  # learning rate at its end
 
 
@@ -88,14 +88,13 @@ def fit(
     learnt = learnable(train.y)
     y = torch.from_numpy(np.where(learnt, train.y, np.nan))
     x = torch.from_numpy(train.x)
-    val_y = torch.from_numpy(np.where(learnt, val.y, np.nan))
-    val_x = torch.from_numpy(val.x)
-    watch_val = bool((~torch.isnan(val_y)).any())
+    val_y, val_x = np.where(learnt, val.y, np.nan), torch.from_numpy(val.x)
+    watch_val = bool(np.isfinite(val_y).any())
     pixels, val_pixels = (
         None if s.pixels is None or "rgb" not in model.streams else torch.from_numpy(s.pixels)
         for s in (train, val)
     )
-    watched_x, watched_y, watched_pixels = (val_x, val_y, val_pixels) if watch_val else (x, y, pixels)
+    watched_x, watched_pixels = (val_x, val_pixels) if watch_val else (x, pixels)
     weight, errors = positive_weight(y), y.shape[1]
 
     with _reproducible(seed) as generator:
@@ -127,7 +126,12 @@ def fit(
                 mean.update_parameters(network)
                 total += float(loss.detach()) * len(batch)
             with torch.no_grad():
-                watched = float(masked_loss(logits(kept, watched_x, watched_pixels), watched_y, weight))
+                said = logits(kept, watched_x, watched_pixels)
+            watched = (
+                calibrated_loss(said.numpy().astype(np.float64), val_y, val.subjects)
+                if watch_val
+                else float(masked_loss(said, y, weight))
+            )
             bar.set_postfix(loss=f"{watched:.3f}")
             watch(
                 Epoch(epoch, total / len(x), watched if watch_val else None, float(schedule.get_last_lr()[0]))
@@ -141,7 +145,7 @@ def fit(
         kept.load_state_dict(best_state)
         with torch.no_grad():
             scores = logits(kept, val_x, val_pixels).numpy().astype(np.float64)
-    chosen = [calibrated(scores[:, e], val.y[:, e]) for e in range(errors)]
+    chosen = [calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)]
     return Fitted(
         network=kept,
         calibration=[platt for platt, _ in chosen],
@@ -169,12 +173,31 @@ def logits(network: Network, x: Tensor, pixels: Tensor | None) -> Tensor:
     return torch.cat([network(*part) for part in parts])
 
 
-def calibrated(logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32]) -> tuple[Platt, float]:
+def calibrated(
+    logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32], subjects: Sequence[str]
+) -> tuple[Platt, float]:
     """Return one error's calibration and threshold, from its known labels."""
     known = np.isfinite(truth)
     positive = (truth[known] == 1).astype(np.float64)
-    platt = calibration.fit(logits[known], positive)
+    platt = calibration.fit(logits[known], positive, [subjects[i] for i in np.flatnonzero(known)])
     return platt, threshold(platt(logits[known]), positive)
+
+
+def calibrated_loss(
+    logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32], subjects: Sequence[str]
+) -> float:
+    """Return the mean cross-entropy per error of (N, errors) logits once they are calibrated.
+
+    Networks grow too sure of themselves long before they cease to learn, and calibration undoes it: without
+    it, training would stop too early. NaN in `truth` takes no part; somewhere something must be known.
+    """
+    losses = []
+    for e in range(truth.shape[1]):
+        known = np.isfinite(truth[:, e])
+        if known.any():
+            platt, _ = calibrated(logits[:, e], truth[:, e], subjects)
+            losses.append(calibration.cross_entropy(platt.line(logits[known, e]), truth[known, e]).mean())
+    return float(np.mean(losses))
 
 
 def threshold(scores: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:

@@ -36,7 +36,7 @@ def looped(tmp_path_factory, avatars):
         workspace,
         pose={"flip_test": False},  # half the time; what it does is tested in test_pose.py
         labelstudio={"overlap_share": 1.0, "port": 18300},
-        evaluate={"bootstrap": 100},
+        evaluate={"bootstrap": 100, "baselines": ["forest", "cnn"]},
         train={"min_labels": 8, "epochs": 10},
         select={"budget": 20},
     )
@@ -257,6 +257,9 @@ def test_a_fresh_clone_loses_no_label(looped, tmp_path, monkeypatch):
     for clip in looped.raw.iterdir():
         if clip.name != ".gitkeep":
             shutil.copyfile(clip, clone.raw / clip.name)
+    # The poses are carried over: they take minutes, and that they are made is seen in round 1.
+    for folder in ("videos", "poses"):
+        shutil.copytree(looped.root / "data" / folder, clone.root / "data" / folder, dirs_exist_ok=True)
 
     # The clone works with another project: whether its labels go on without theirs is for people to say.
     access = server.access(looped, params.load(looped.params).labelstudio)
