@@ -159,7 +159,7 @@ def test_a_view_that_cannot_show_an_error_gets_no_probability(tmp_path, card, ne
     np.testing.assert_array_equal(turned, wide[:, [5, 4]])
 
 
-@pytest.mark.parametrize(("streams", "features"), [(("rgb",), 2), (("pose", "rgb"), 5)])
+@pytest.mark.parametrize(("streams", "features"), [(("rgb",), 2), (("pose", "rgb"), 12)])
 def test_a_model_that_reads_pixels_is_loaded_as_one(tmp_path, card, streams, features):
     card = card.model_copy(update={"model": card.model.model_copy(update={"streams": streams})})
     torch.manual_seed(0)
