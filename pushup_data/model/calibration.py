@@ -29,10 +29,10 @@ class Platt(BaseModel):
 
     def __call__(self, logits: npt.ArrayLike) -> Floats:
         """Return calibrated probabilities; NaN stays NaN."""
-        return sigmoid(self.line(logits))
+        return sigmoid(self.calibrated_logits(logits))
 
-    def line(self, logits: npt.ArrayLike) -> Floats:
-        """Return calibrated logits."""
+    def calibrated_logits(self, logits: npt.ArrayLike) -> Floats:
+        """Return slope * logits + offset; NaN stays NaN."""
         return self.slope * np.asarray(logits, dtype=np.float64) + self.offset
 
 

@@ -14,8 +14,8 @@ _RULES_ALONE = 0.2
 _BINS = 8  # per statistic
 # What makes a forest better than a tree (Ho, "The random subspace method for constructing decision forests",
 # 1998) makes layers better, too: several of them, each of which sees another share of the statistics.
-_MEMBERS = 8
-_SHARE = 0.3
+_MEMBERS = 8  # layers
+_SHARE = 0.3  # of the statistics, for each
 _MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
 _MIN_WIDTH = 1e-6  # of a bin
 _OUTLIER = 4.0  # spreads from the mean: no channel goes further, however unlike those in train a person is

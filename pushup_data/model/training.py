@@ -176,11 +176,10 @@ def logits(network: Network, x: Tensor, pixels: Tensor | None) -> Tensor:
 def calibrated(
     logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32], subjects: Sequence[str]
 ) -> tuple[Platt, float]:
-    """Return one error's calibration and threshold, from its known labels."""
-    known = np.isfinite(truth)
-    positive = (truth[known] == 1).astype(np.float64)
-    platt = calibration.fit(logits[known], positive, [subjects[i] for i in np.flatnonzero(known)])
-    return platt, threshold(platt(logits[known]), positive)
+    """Return one error's calibration and threshold, from its known labels among (N,)."""
+    logits, positive, people = _known(logits, truth, subjects)
+    platt = calibration.fit(logits, positive, people)
+    return platt, threshold(platt(logits), positive)
 
 
 def calibrated_loss(
@@ -192,12 +191,19 @@ def calibrated_loss(
     it, training would stop too early. NaN in `truth` takes no part; somewhere something must be known.
     """
     losses = []
-    for e in range(truth.shape[1]):
-        known = np.isfinite(truth[:, e])
-        if known.any():
-            platt, _ = calibrated(logits[:, e], truth[:, e], subjects)
-            losses.append(calibration.cross_entropy(platt.line(logits[known, e]), truth[known, e]).mean())
+    for e in np.flatnonzero(np.isfinite(truth).any(axis=0)):
+        said, positive, people = _known(logits[:, e], truth[:, e], subjects)
+        platt = calibration.fit(said, positive, people)
+        losses.append(calibration.cross_entropy(platt.calibrated_logits(said), positive).mean())
     return float(np.mean(losses))
+
+
+def _known(
+    logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32], subjects: Sequence[str]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], list[str]]:
+    """Return logits, labels 0 or 1, and subjects, where one error's label is known."""
+    at = np.flatnonzero(np.isfinite(truth))
+    return logits[at], (truth[at] == 1).astype(np.float64), [subjects[i] for i in at]
 
 
 def threshold(scores: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:
