@@ -183,7 +183,19 @@ def test_obstacles_are_named(people):
     only = Dataset(train.rep_ids, train.subjects, train.x, np.zeros_like(train.y))
     assert "no error is present" in training.obstacle(only, SETTINGS)
     always = Dataset(train.rep_ids, train.subjects, train.x, np.ones_like(train.y))
-    assert "both present and absent" in training.obstacle(always, SETTINGS)
+    assert "absent in 3" in training.obstacle(always, SETTINGS)
+
+
+def test_an_error_that_too_few_people_show_is_left_to_the_rules(people):
+    train, val, _ = people
+    showing = [s for s, y in zip(train.subjects, train.y[:, 1], strict=True) if y == 1]
+    few = set(dict.fromkeys(showing)) - set(list(dict.fromkeys(showing))[:2])
+    y = train.y.copy()
+    y[[s in few for s in train.subjects], 1] = 0  # two people are left who pike
+    found = training.fit(
+        Dataset(train.rep_ids, train.subjects, train.x, y), val, MODEL, SETTINGS, seed=0, quiet=True
+    )
+    assert [at is not None for at in found.thresholds] == [True, False, False]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([0.0, 1.0, np.nan])), max_size=30))

@@ -32,6 +32,21 @@ BODIES: dict[str, dict[str, float]] = {
     "luis": {"gender": 0, "age": 0.68, "muscle": 0.75, "weight": 0.50, "height": 0.26, "proportions": 0.65},
     "moss": {"gender": 0, "age": 0.90, "muscle": 0.45, "weight": 0.50, "height": 0.33, "proportions": 0.50},
     "nick": {"gender": 0, "age": 0.66, "muscle": 0.60, "weight": 0.35, "height": 0.52, "proportions": 0.70},
+    # A second cast: between and beyond the first in build, so that what is learnt is not learnt from few.
+    "olga": {"gender": 1, "age": 0.72, "muscle": 0.60, "weight": 0.65, "height": 0.52, "proportions": 0.45},
+    "pia": {"gender": 1, "age": 0.65, "muscle": 0.40, "weight": 0.35, "height": 0.36, "proportions": 0.70},
+    "rita": {"gender": 1, "age": 0.85, "muscle": 0.55, "weight": 0.80, "height": 0.43, "proportions": 0.50},
+    "sara": {"gender": 1, "age": 0.66, "muscle": 0.75, "weight": 0.35, "height": 0.55, "proportions": 0.40},
+    "tess": {"gender": 1, "age": 0.70, "muscle": 0.30, "weight": 0.50, "height": 0.47, "proportions": 0.80},
+    "uma": {"gender": 1, "age": 0.63, "muscle": 0.55, "weight": 0.60, "height": 0.30, "proportions": 0.60},
+    "vera": {"gender": 1, "age": 0.80, "muscle": 0.65, "weight": 0.45, "height": 0.40, "proportions": 0.55},
+    "walt": {"gender": 0, "age": 0.85, "muscle": 0.60, "weight": 0.70, "height": 0.42, "proportions": 0.55},
+    "xavi": {"gender": 0, "age": 0.66, "muscle": 0.80, "weight": 0.40, "height": 0.30, "proportions": 0.50},
+    "yuri": {"gender": 0, "age": 0.68, "muscle": 0.55, "weight": 0.75, "height": 0.48, "proportions": 0.70},
+    "zeno": {"gender": 0, "age": 0.72, "muscle": 0.40, "weight": 0.40, "height": 0.34, "proportions": 0.35},
+    "abel": {"gender": 0, "age": 0.64, "muscle": 0.65, "weight": 0.55, "height": 0.44, "proportions": 0.85},
+    "bert": {"gender": 0, "age": 0.80, "muscle": 0.70, "weight": 0.90, "height": 0.34, "proportions": 0.45},
+    "carl": {"gender": 0, "age": 0.67, "muscle": 0.45, "weight": 0.35, "height": 0.54, "proportions": 0.55},
 }
 
 INFLUENCES = 5  # bones per vertex; anny has up to 9, the rest moves no vertex by a millimetre

@@ -25,8 +25,9 @@ from pushup_data.landmarks import INDEX
 from pushup_data.taxonomy import Taxonomy, View
 from pushup_data.workspace import TEMPLATE
 
-VERSION = 1  # raise it when the same recipe gives another video
+VERSION = 2  # raise it when the same recipe gives another video
 _TIME_LIMIT_S = 900.0
+_CAST = 14  # bodies that take turns before the next as many come: a small collection has as many women as men
 _RESTING = 0.06  # of a rep's way: shoulders no higher than this above their lowest are at the bottom
 
 
@@ -115,10 +116,10 @@ def take(recipe: Recipe, known: Taxonomy) -> Take:
     rng, of_motion, of_shot, of_look = (
         np.random.default_rng([recipe.seed, recipe.number, stream]) for stream in range(4)
     )
+    cast, place = divmod(recipe.number, _CAST)
     everybody = bodies.load()
-    body = everybody[
-        np.random.default_rng(recipe.seed).permutation(len(everybody))[recipe.number % len(everybody)]
-    ]
+    first = cast * _CAST % len(everybody)
+    body = everybody[first + np.random.default_rng(recipe.seed).permutation(_CAST)[place]]
     views = recipe.views or SHARES
     view: View = str(rng.choice(list(views), p=np.array(list(views.values())) / sum(views.values())))  # type: ignore[assignment]
     count = int(rng.integers(recipe.reps[0], recipe.reps[1] + 1))

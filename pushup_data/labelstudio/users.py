@@ -139,9 +139,14 @@ class _Session:
 def _reset(workspace: Workspace, access: Access, mail: str, password: str) -> None:
     if not access.local:
         raise ServerError(f"{access.url} is not ours to change passwords on; do it there")
-    command = [str(workspace.labelstudio_program()), "reset_password", "--username", mail]
+    # With "=": a password may begin with "-", which would be read as an option.
     made = subprocess.run(
-        [*command, "--password", password],
+        [
+            str(workspace.labelstudio_program()),
+            "reset_password",
+            f"--username={mail}",
+            f"--password={password}",
+        ],
         env=server.environment(workspace),
         capture_output=True,
         text=True,

@@ -20,6 +20,9 @@ from pushup_data.model.data import Dataset, seen
 from pushup_data.model.network import Network, masked_loss
 from pushup_data.params import Model, Train
 
+# With labels each way from fewer, the rules keep the word: of the benchmark's people, who show most errors by
+# twos and threes, a network learns the room that they are in, and falls behind the rules (docs/model.md).
+MIN_PEOPLE = 3
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
 _WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
@@ -48,9 +51,13 @@ class Fitted:
     watched: str  # val, or train where no val label is known
 
 
-def learnable(y: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Return (errors,): whether labels (N, errors) hold both a present and an absent one."""
-    return np.asarray((y == 1).any(axis=0) & (y == 0).any(axis=0))
+def learnable(reps: Dataset) -> npt.NDArray[np.bool_]:
+    """Return (errors,): whether MIN_PEOPLE show the error and as many do not: who they are is not it."""
+
+    def people(column: npt.NDArray[np.float32], value: int) -> int:
+        return len({reps.subjects[i] for i in np.flatnonzero(column == value)})
+
+    return np.array([min(people(column, 1), people(column, 0)) >= MIN_PEOPLE for column in reps.y.T])
 
 
 def obstacle(train: Dataset, settings: Train) -> str | None:
@@ -60,8 +67,8 @@ def obstacle(train: Dataset, settings: Train) -> str | None:
         return f"{len(visible)} labelled train reps, train.min_labels asks for {settings.min_labels}"
     if not (visible.y == 1).any():
         return f"no error is present in any of {len(visible)} labelled train reps"
-    if not learnable(visible.y).any():
-        return f"no error is both present and absent among {len(visible)} labelled train reps"
+    if not learnable(visible).any():
+        return f"no error is labelled present in {MIN_PEOPLE} train subjects, and absent in {MIN_PEOPLE}"
     return None
 
 
@@ -77,15 +84,15 @@ def fit(
 ) -> Fitted:
     """Train on `train`; stop early, calibrate and choose thresholds on `val`, whose subjects are others.
 
-    Unknown labels take no part. Errors without both a present and an absent label in `train` are not learnt.
-    `watch` is told of every epoch; what it raises ends the training. `quiet` shows no progress bar. With the
-    rgb stream both sides hold pixels.
+    Unknown labels take no part; errors that are not learnable() from `train` are not learnt. `watch` is told
+    of every epoch; what it raises ends the training. `quiet` shows no progress bar. With the rgb stream both
+    sides hold pixels.
     """
     both = set(train.subjects) & set(val.subjects)
     if both:
         raise ValueError(f"{len(both)} subjects are in train and val")
     train, val = train.take(seen(train.x)), val.take(seen(val.x))
-    learnt = learnable(train.y)
+    learnt = learnable(train)
     y = torch.from_numpy(np.where(learnt, train.y, np.nan))
     x = torch.from_numpy(train.x)
     val_y, val_x = np.where(learnt, val.y, np.nan), torch.from_numpy(val.x)
