@@ -6,14 +6,14 @@ from pushup_data.model.card import Figure, Head, Measured, Metrics, Promotion, S
 from tests.test_model_storage import card  # noqa: F401  a fixture
 
 
-def head(error, present=50, absent=50, threshold=0.5):
+def head(error, present=50, absent=50, people=9, threshold=0.5):
     return Head(
         error=error,
         threshold=threshold,
         calibration={"slope": 1, "offset": 0},
         present=present,
         absent=absent,
-        present_subjects=9,
+        present_subjects=people,
     )
 
 
@@ -22,15 +22,16 @@ def side(simulated=0, **views):
 
 
 def test_limits_are_what_the_data_lack():
-    heads = [head("a"), head("b", 3), head("c", 0, 9, threshold=None)]
+    heads = [head("a"), head("b", 3), head("c", 40, people=1), head("d", 0, 9, 0, threshold=None)]
     said = cards.limits(heads, {"train": side(4, side=100), "val": side(1, oblique=10)}, "train")
-    assert [line.partition(":")[2].strip() for line in said[:3]] == [
-        "c (0 present, 9 absent).",
+    assert [line.partition(":")[2].strip() for line in said[:4]] == [
+        "d (0 present, 9 absent).",
         "b (3).",
+        "c.",
         "oblique, front.",
     ]
-    assert "no val label" in said[3]
-    assert said[4].startswith("5 of 110 train and val reps carry simulated labels")
+    assert "no val label" in said[4]
+    assert said[5].startswith("5 of 110 train and val reps carry simulated labels")
     assert cards.limits([head("a")], {"train": side(side=1, oblique=1, front=1)}, "val") == []
 
 

@@ -86,7 +86,7 @@ def _trees(name: str, train: Dataset, val: Dataset, seed: int) -> Fitted:
     """Train one forest, or one boosted series of trees, per error on kinematic features."""
     inputs = features(train.x)
     judges: list[Any] = []
-    for e, learnt in enumerate(training.learnable(train)):
+    for e, learnt in enumerate(training.learnable(train.y)):
         known = np.isfinite(train.y[:, e])
         mine = inputs[known]
         mine[:, np.isnan(mine).all(axis=0)] = 0  # scikit-learn's boosting fails on a feature that nobody has

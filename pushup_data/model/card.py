@@ -141,10 +141,13 @@ def limits(heads: Sequence[Head], splits: Mapping[str, Side], watched: str | Non
     few = [f"{h.error} ({h.present})" for h in learnt if h.present < FEW]
     unseen = [view for view in VIEWS if not train.views.get(view)]
     said = {
-        "Not learnt, shown or not shown by too few people of train; the rules speak for them": [
+        "Not learnt, for want of both present and absent labels; the rules speak for them": [
             f"{h.error} ({h.present} present, {h.absent} absent)" for h in heads if h.threshold is None
         ],
         f"Learnt from fewer than {FEW} present labels, so it may know little of them": few,
+        "Shown by one person of train only, whose habits it may have learnt instead": [
+            h.error for h in learnt if h.present_subjects == 1
+        ],
         "Views that no train rep was filmed from; what it says of them is untried": unseen,
     }
     sentences = [f"{what}: {', '.join(which)}." for what, which in said.items() if which]

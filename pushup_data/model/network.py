@@ -110,6 +110,13 @@ class Network(nn.Module):
             own = own * (torch.rand(*own.shape[:2], 1) >= _RULES_ALONE)
         return torch.as_tensor(own + self.trust * x[:, 0, self.inside :])
 
+    @torch.no_grad()
+    def heed(self, share: Tensor) -> None:
+        """Turn down what was learnt to `share` (errors,) of itself, beside the rules where there are any."""
+        if self.pose:
+            self.heads.weight.mul_(share[:, None])
+            self.heads.bias.mul_(share)
+
     def forward(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
         """Return judge()'s logits from (N, steps, channels) and crops (N, T, H, W, 3)."""
         return self.judge(self.embed(x, pixels), x)

@@ -78,7 +78,7 @@ def obstacle(train: Dataset, val: Dataset, settings: Train) -> str | None:
     if reason:
         return reason
     visible = val.take(data.seen(val.x))
-    learnt = training.learnable(train.take(data.seen(train.x)))
+    learnt = training.learnable(train.take(data.seen(train.x)).y)
     if not np.isfinite(visible.y[:, learnt]).any():
         return "no val rep has a label of an error that train subjects show and do not show"
     return None
