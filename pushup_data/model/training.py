@@ -21,8 +21,8 @@ from pushup_data.model.network import Network, masked_loss
 from pushup_data.params import Model, Train
 
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
-# People from whom an error must be learnt to be heard by half: from two or three, a network learns the room that
-# they are in. Of 3, 6, 8 and 12 those from 6 on are level with the rules on every error of people (docs/model.md).
+# People from whom an error must be learnt to be heard by half: from two or three, a network learns the room
+# that they are in. Of 3, 6, 8 and 12, those from 6 on are nowhere below the rules on people (docs/model.md).
 _HALF_HEARD = 6
 _WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
@@ -128,8 +128,7 @@ def fit(
                 schedule.step()
                 mean.update_parameters(network)
                 total += float(loss.detach()) * len(batch)
-            with torch.no_grad():
-                said = logits(kept, watched_x, watched_pixels)
+            said = logits(kept, watched_x, watched_pixels)
             watched = (
                 calibrated_loss(said.numpy().astype(np.float64), val_y, val.subjects)
                 if watch_val
@@ -147,8 +146,7 @@ def fit(
         bar.close()
         kept.load_state_dict(best_state)
         kept.heed(torch.from_numpy(heard(train)))
-        with torch.no_grad():
-            scores = logits(kept, val_x, val_pixels).numpy().astype(np.float64)
+        scores = logits(kept, val_x, val_pixels).numpy().astype(np.float64)
     chosen = [calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)]
     return Fitted(
         network=kept,
@@ -181,6 +179,7 @@ def positive_weight(y: Tensor) -> Tensor:
     return (absent / present.clamp(min=1)).sqrt().clamp(1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT)
 
 
+@torch.no_grad()
 def logits(network: Network, x: Tensor, pixels: Tensor | None) -> Tensor:
     """Return the network's logits (N, errors), so many reps' pixels at a time as fit into memory."""
     if not len(x):
