@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
-from scipy.optimize import minimize
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,6 +60,8 @@ def fit(logits: Floats, positive: Floats, subjects: Sequence[str]) -> Platt:
     """
     if not len(positive) or positive.all() or not positive.any():
         return Platt()
+    from scipy.optimize import minimize  # most stages import this module, and few fit anything
+
     reps = Counter(subjects)
     weight = np.array([1 / (1 + (reps[s] - 1) * _ALIKE) for s in subjects])
 
