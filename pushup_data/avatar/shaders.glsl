@@ -133,45 +133,48 @@ void main() {
 }
 
 //// body.vert
+// Light, shadow and folds are reckoned here: most triangles are smaller than the block of pixels that a
+// processor shades at once, so that per pixel it would be done ten times over.
 in vec3 position; in vec3 normal; in vec3 skin; in vec4 hem; in vec3 place;
-uniform mat4 camera;
-out vec3 world; out vec3 facing; out vec3 paint; out vec4 inside; out vec3 spot;
-void main() {
-    world = position; facing = normal; paint = skin; inside = hem; spot = place;
-    gl_Position = camera * vec4(position, 1.0);
-}
-//// body.frag
-in vec3 world; in vec3 facing; in vec3 paint; in vec4 inside; in vec3 spot;
-uniform vec3 layer[4]; uniform vec3 eye;
+uniform mat4 camera; uniform vec3 eye;
 uniform mat4 light; uniform sampler2DShadow caster;
 uniform vec3 sun; uniform vec3 sun_colour; uniform vec3 ambient; uniform vec3 bounce;
-out vec4 colour;
+out vec3 paint; out vec4 inside; out vec3 received; out vec3 spot; out vec2 relief;  // folds and shine
 void main() {
-    vec3 n = normalize(facing), v = normalize(eye - world), base = paint;
-    vec4 w = max(fwidth(inside), 1e-5), cover = clamp(inside / w + 0.5, 0.0, 1.0);
-    float cloth = 0.0, edge = 1.0;
-    for (int i = 0; i < 4; i++) {
-        float fold = i < 2 ? noise(spot.xz * vec2(18.0, 9.0) + spot.y * 7.0) - 0.5 : 0.0;
-        float strand = i == 3 ? 0.55 * noise(vec2(atan(spot.x, spot.y) * 40.0, spot.z * 30.0)) - 0.2 : 0.0;
-        base = mix(base, layer[i] * (1.0 + 0.10 * fold + strand), cover[i]);
-        cloth = max(cloth, cover[i]);
-        // a seam inside the hem, and the shade of the cloth on the skin beside it
-        edge *= 1.0 - 0.22 * cover[i] * (1.0 - smoothstep(0.0, 0.012, inside[i])) * float(i < 3);
-        edge *= 1.0 - 0.25 * (1.0 - cover[i]) * smoothstep(-0.012, 0.0, inside[i]) * float(i < 3);
-    }
-    vec3 c = linear(base);
-    vec3 at = (light * vec4(world + n * 0.02, 1.0)).xyz * 0.5 + 0.5;
+    vec3 n = normalize(normal), v = normalize(eye - position);
+    float cloth = any(greaterThan(hem, vec4(0.0))) ? 1.0 : 0.0;
+    float fold = 0.10 * (noise(place.xz * vec2(18.0, 9.0) + place.y * 7.0) - 0.5);
+    vec3 at = (light * vec4(position + n * 0.02, 1.0)).xyz * 0.5 + 0.5;
     float open = 0.0;
     for (int i = 0; i < 4; i++)
         open += 0.25 * texture(caster, vec3(at.xy + (vec2(i & 1, i >> 1) - 0.5) * 0.006, at.z - 0.004));
     float facing_sun = dot(n, sun), wrap = mix(0.25, 0.0, cloth);
     float key = max((facing_sun + wrap) / (1.0 + wrap), 0.0) * mix(1.0, open, smoothstep(-0.1, 0.15, facing_sun));
     // the floor shades what lies close above it
-    float ground = mix(0.45 + 0.55 * smoothstep(0.0, 0.45, world.z), 1.0, 0.5 + 0.5 * n.z);
+    float ground = mix(0.45 + 0.55 * smoothstep(0.0, 0.45, position.z), 1.0, 0.5 + 0.5 * n.z);
     vec3 soft = mix(bounce, ambient, 0.5 + 0.5 * n.z) * ground;
-    soft += 0.18 * ambient * max(dot(n, v), 0.0);  // the room behind the camera
-    vec3 half_way = normalize(sun + v);
-    float shine = pow(max(dot(n, half_way), 0.0), 24.0) * open * mix(0.10, 0.015, cloth);
-    float rim = pow(1.0 - max(dot(n, v), 0.0), 4.0) * 0.10;
-    colour = vec4(shown((c * (soft + sun_colour * key) + shine * sun_colour + rim * c * ambient) * edge), 1.0);
+    float facing = max(dot(n, v), 0.0);
+    soft += 0.18 * ambient * facing;  // the room behind the camera
+    float shine = pow(max(dot(n, normalize(sun + v)), 0.0), 24.0) * open * mix(0.10, 0.015, cloth);
+    float rim = pow(1.0 - facing, 4.0) * 0.10;
+    paint = skin; inside = hem; received = soft + sun_colour * key + rim * ambient;
+    spot = place; relief = vec2(fold, shine);
+    gl_Position = camera * vec4(position, 1.0);
+}
+//// body.frag
+in vec3 paint; in vec4 inside; in vec3 received; in vec3 spot; in vec2 relief;
+uniform vec3 layer[4]; uniform vec3 sun_colour;
+out vec4 colour;
+void main() {
+    vec3 base = paint;
+    vec4 w = max(fwidth(inside), 1e-5), cover = clamp(inside / w + 0.5, 0.0, 1.0);
+    float edge = 1.0, strand = 0.0;
+    if (cover[3] > 0.0) strand = 0.55 * noise(vec2(atan(spot.x, spot.y) * 40.0, spot.z * 30.0)) - 0.2;
+    for (int i = 0; i < 4; i++) {
+        base = mix(base, layer[i] * (1.0 + (i < 2 ? relief.x : i == 3 ? strand : 0.0)), cover[i]);
+        // a seam inside the hem, and the shade of the cloth on the skin beside it
+        edge *= 1.0 - 0.22 * cover[i] * (1.0 - smoothstep(0.0, 0.012, inside[i])) * float(i < 3);
+        edge *= 1.0 - 0.25 * (1.0 - cover[i]) * smoothstep(-0.012, 0.0, inside[i]) * float(i < 3);
+    }
+    colour = vec4(shown((linear(base) * received + relief.y * sun_colour) * edge), 1.0);
 }
