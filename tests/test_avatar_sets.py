@@ -79,6 +79,14 @@ def test_the_manifest_names_the_bodies(avatars):
     assert all(r["consent"] == "yes" for r in rows)
 
 
+def test_bodies_take_turns_as_many_women_as_men():
+    turns = [sets.whose(small(n)) for n in range(56)]
+    assert len({body.name for body in turns[:28]}) == 28
+    assert turns[28:] == turns[:28]
+    assert sum(body.man for body in turns[:14]) == sum(body.man for body in turns[14:28]) == 7
+    assert turns != [sets.whose(Recipe(seed=2, number=n)) for n in range(56)]
+
+
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
     recipes = [small(n) for n in range(2)]
     sets.render(recipes[:1], tmp_path)

