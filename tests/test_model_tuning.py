@@ -15,13 +15,13 @@ from tests.rounds import fill, settings, write
 from tests.test_model_training import figures
 
 MODEL = Model(width=16, steps=32)
-SETTINGS = Train(epochs=10, lr=0.003, batch_size=32, min_labels=10, patience=10)
+SETTINGS = Train(epochs=5, lr=0.003, batch_size=32, min_labels=10, patience=10)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def short_trainings():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "_EPOCHS", (10, 30))
+        patch.setattr(tuning, "_EPOCHS", (5, 15))
         yield
 
 
@@ -121,10 +121,10 @@ def test_the_budget_holds(sides, tmp_path, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(tuning.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(training, "fit", slow)
-    tuned = search(sides, tmp_path / "tune.db", 1000, minutes=10)
+    tuned = search(sides, tmp_path / "tune.db", 1000, minutes=5)
     assert tuned.out_of_time
     assert 0 < len(tuned.best) + tuned.pruned < len(ran) < 30
-    assert clock[0] <= 10 * 60 + 4  # an epoch more at most
+    assert clock[0] <= 5 * 60 + 4  # an epoch more at most
     tuned = search(sides, tmp_path / "none.db", 1000, minutes=0.05)
     assert tuned.best == tuned.current_losses == []
     assert "more --minutes" in tuning.report(tuned, 3)[-1]

@@ -337,7 +337,7 @@ def test_a_rep_that_moved_too_far_gets_another_name_even_with_the_same_bottom():
 # Real clips
 
 
-REAL = {"c009": 3, "c084": 2.5, "c113": 2, "c128": 4.5, "c003": 1, "c036": 4}
+REAL = {"c009": 3, "c113": 2, "c128": 4.5, "c003": 1}  # all of them: benchmarks/reps.py
 
 
 @pytest.mark.timeout(300)

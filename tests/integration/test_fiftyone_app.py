@@ -197,8 +197,8 @@ SKELETON = fiftyone_views.COLORS["frames.pose"]
 PREDICTION = fiftyone_views.COLORS["predictions"]
 
 
-def test_the_grid_shows_clips_skeletons_and_labels(workspace, page):
-    page.goto(restart(workspace))
+def test_the_grid_shows_clips_skeletons_and_labels(running, page):
+    page.goto(fiftyone_app.address(running))
     page.get_by_text("6 samples").wait_for(timeout=60_000)
     grid = (slice(100, None), slice(290, None))  # without top bar and sidebar
     deadline = time.monotonic() + 30
@@ -210,9 +210,8 @@ def test_the_grid_shows_clips_skeletons_and_labels(workspace, page):
     assert is_color(image, PREDICTION).sum() > 3 * 200  # three reps are predicted to sag
 
 
-def test_a_saved_view_opens_by_its_address(workspace, page):
-    url = restart(workspace)
-    page.goto(f"{url}?view=label-against-prediction")
+def test_a_saved_view_opens_by_its_address(running, page):
+    page.goto(f"{fiftyone_app.address(running)}?view=label-against-prediction")
     page.get_by_text("1 sample", exact=True).wait_for(timeout=60_000)
     page.get_by_text("label against prediction").first.wait_for()
 
