@@ -149,8 +149,8 @@ def whose(recipe: Recipe) -> Body:
     """Return whose turn it is."""
     everybody = bodies.load()
     cast, place = divmod(recipe.number, _CAST)
-    first = cast * _CAST % len(everybody)
-    return everybody[first + np.random.default_rng(recipe.seed).permutation(_CAST)[place]]
+    turn = int(np.random.default_rng(recipe.seed).permutation(_CAST)[place])
+    return everybody[cast * _CAST % len(everybody) + turn]
 
 
 def pictures(made: Take) -> Iterator[film.Picture]:
