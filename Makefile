@@ -1,9 +1,9 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-# The two environments side by side: each waits for the network and the disk for half of its time.
+# The two environments are installed side by side.
 MAKEFLAGS += --jobs=2
-# Compiled once and kept, every one of the many short processes of a round starts half a second sooner.
+# A round is many short processes: each need not compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)

@@ -174,11 +174,11 @@ def test_one_rep_is_judged_alike_alone_and_in_company(people, fitted):
         assert torch.allclose(fitted.network(x)[:1], fitted.network(x[:1]), atol=1e-5)
 
 
-def test_what_few_people_show_is_heard_less_beside_the_rules(people, fitted, monkeypatch):
+def test_what_few_people_show_counts_less_beside_the_rules(people, fitted, monkeypatch):
     train, val, _ = people
     share = [20 / 26, 8 / 14, 0]  # of 20 people all sag, 8 pike, and of asymmetry nothing is known
-    assert training.heard(train) == pytest.approx(share)
-    monkeypatch.setattr(training, "_HALF_HEARD", 1e-9)
+    assert training.shrinkage(train) == pytest.approx(share)
+    monkeypatch.setattr(training, "_PEOPLE_FOR_HALF", 1e-9)
     loud = training.fit(train, val, MODEL, SETTINGS, seed=0, quiet=True).network
     shares = torch.tensor(share)[:, None]
     assert torch.allclose(fitted.network.heads.weight, shares * loud.heads.weight, atol=1e-6)

@@ -134,7 +134,7 @@ void main() {
 
 //// body.vert
 // Light, shadow and folds are reckoned here: most triangles are smaller than the block of pixels that a
-// processor shades at once, so that per pixel it would be done ten times over.
+// processor shades at once, so that per pixel it would be done many times over.
 in vec3 position; in vec3 normal; in vec3 skin; in vec4 hem; in vec3 place;
 uniform mat4 camera; uniform vec3 eye;
 uniform mat4 light; uniform sampler2DShadow caster;

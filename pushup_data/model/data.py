@@ -78,6 +78,10 @@ class Dataset:
             None if self.pixels is None else self.pixels[at],
         )
 
+    def people(self, error: int, value: int) -> int:
+        """Return how many subjects have a rep on which an error (its column) is labelled 1 or 0."""
+        return len({self.subjects[i] for i in np.flatnonzero(self.y[:, error] == value)})
+
     def fingerprint(self) -> str:
         """Return a digest of all of it: the same data give the same, in whatever order."""
         digest = hashlib.sha256()

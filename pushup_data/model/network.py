@@ -111,8 +111,8 @@ class Network(nn.Module):
         return torch.as_tensor(own + self.trust * x[:, 0, self.inside :])
 
     @torch.no_grad()
-    def heed(self, share: Tensor) -> None:
-        """Turn down what was learnt to `share` (errors,) of itself, beside the rules where there are any."""
+    def shrink(self, share: Tensor) -> None:
+        """Leave `share` (errors,), 0 to 1, of what was learnt beside the rules; all, where there are none."""
         if self.pose:
             self.heads.weight.mul_(share[:, None])
             self.heads.bias.mul_(share)

@@ -21,9 +21,9 @@ from pushup_data.model.network import Network, masked_loss
 from pushup_data.params import Model, Train
 
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
-# People from whom an error must be learnt to be heard by half: from two or three, a network learns the room
-# that they are in. Of 3, 6, 8 and 12, those from 6 on are nowhere below the rules on people (docs/model.md).
-_HALF_HEARD = 6
+# So many people make what was learnt of an error count by half: from two or three, a network learns the room
+# that they are in. Of 3, 6, 8 and 12, F1 on people is nowhere below the rules' from 6 on (docs/model.md).
+_PEOPLE_FOR_HALF = 6
 _WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
 _AT_ONCE = 128  # reps whose pixels are read at a time where nothing is learnt: each is 110 kB before the CNN
@@ -145,7 +145,7 @@ def fit(
                 break
         bar.close()
         kept.load_state_dict(best_state)
-        kept.heed(torch.from_numpy(heard(train)))
+        kept.shrink(torch.from_numpy(shrinkage(train)))
         scores = logits(kept, val_x, val_pixels).numpy().astype(np.float64)
     chosen = [calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)]
     return Fitted(
@@ -158,18 +158,14 @@ def fit(
     )
 
 
-def heard(train: Dataset) -> npt.NDArray[np.float32]:
-    """Return (errors,): how loud what was learnt of an error may be beside its rule, 0 to 1.
+def shrinkage(train: Dataset) -> npt.NDArray[np.float32]:
+    """Return (errors,): how much of what was learnt of each error counts beside its rule, 0 to 1.
 
-    Shrinkage, as of a group's mean towards the prior one: n / (n + _HALF_HEARD) for n people, of those who
-    show the error and those who do not the fewer.
+    n / (n + _PEOPLE_FOR_HALF), as a group's mean is drawn towards the prior one, for n people: those who show
+    the error or those who do not, whichever are fewer.
     """
-
-    def people(labels: npt.NDArray[np.float32], value: int) -> int:
-        return len({train.subjects[i] for i in np.flatnonzero(labels == value)})
-
-    fewer = np.array([min(people(labels, 1), people(labels, 0)) for labels in train.y.T], dtype=np.float32)
-    return fewer / (fewer + _HALF_HEARD)
+    n = np.array([min(train.people(e, 1), train.people(e, 0)) for e in range(train.y.shape[1])], np.float32)
+    return n / (n + _PEOPLE_FOR_HALF)
 
 
 def positive_weight(y: Tensor) -> Tensor:
