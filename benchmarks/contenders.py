@@ -6,10 +6,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pushup_data.model import baselines, data, predictor, training
+from pushup_data.model import baselines, data, training
 from pushup_data.model.calibration import Platt, sigmoid
 from pushup_data.model.crops import Pixels
 from pushup_data.model.data import Dataset
+from pushup_data.model.network import infer
 from pushup_data.params import Model, Train
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ def network(model: Model, settings: Train) -> Fit:
         thresholds = np.array([np.nan if t is None else t for t in fitted.thresholds])
 
         def logits(x: data.Floats, pixels: Pixels | None = None) -> Floats:
-            found = predictor.logits(fitted.network, x, pixels)[0].astype(np.float64)
+            found = infer(fitted.network, x, pixels)[0].astype(np.float64)
             found[:, np.isnan(thresholds)] = np.nan
             return found
 

@@ -1,9 +1,10 @@
 """How well errors, and correct from wrong, are told on real people never trained on.
 
-    python benchmarks/real.py --train DIR [DIR ...] [--test DIR] [--avatars DIR] [--seeds 3]
+    python benchmarks/real.py --train DIR [DIR ...] [--test DIR] [--avatars DIR] [--seeds 3] [--sources real]
 
 Folders as in PUSHUP_REAL_DATA: clips.csv, ratings.csv, videos. Without --test, five folds of scenes; with it,
-all of --train but for scenes that --test has too. Avatars are rendered into --avatars where they are missing.
+all of --train but for scenes that --test has too. Avatars are rendered into --avatars where they are missing,
+which takes hours; `--sources real` does without them.
 
 (a) correct or wrong by the source's label: accuracy of the errors that are found (a push-up is wrong with any
     of them, on the knees, on one arm, or where the hands leave the floor), and of the same contenders
@@ -53,9 +54,9 @@ ANOTHER = {"knee", "one_arm", "clap", "ball_or_prop"}  # variants that are anoth
 class Task:
     """Clips to be judged, and avatars to learn from."""
 
-    def __init__(self, train: list[Clip], test: list[Clip] | None, avatars: Corpus) -> None:
+    def __init__(self, train: list[Clip], test: list[Clip] | None, avatars: Corpus | None) -> None:
         self.clips = test or train
-        self.avatars = avatars.clear()
+        self.avatars = avatars.clear() if avatars else None
         scenes = {c.scene for c in test or ()}
         kept = [c for c in train if c.scene not in scenes]
         if len(kept) < len(train):
@@ -66,11 +67,9 @@ class Task:
 
     def runs(self, source: str, seed: int, *, grouped: bool = True) -> Iterator[tuple[Corpus, Corpus, Bools]]:
         """Yield train, val, and which of `judged` are to be judged by what is learnt from them."""
-        avatar_val = apart(self.avatars.groups, 0.2, seed)
-        ours = (self.avatars.take(~avatar_val), self.avatars.take(avatar_val))
         everything = np.ones(len(self.judged), dtype=bool)
         if source == "avatars":
-            yield *ours, everything
+            yield *self._avatars(seed), everything
             return
         for real, test in self._real(seed, grouped=grouped) if self.folds else [(self.train, everything)]:
             real = real if grouped else replace(real, groups=real.videos)  # noqa: PLW2901
@@ -79,7 +78,12 @@ class Task:
             if source == "real":
                 yield *theirs, test
             else:
-                yield join(ours[0], theirs[0]), theirs[1], test  # thresholds are for people
+                yield join(self._avatars(seed)[0], theirs[0]), theirs[1], test  # thresholds are for people
+
+    def _avatars(self, seed: int) -> tuple[Corpus, Corpus]:
+        assert self.avatars is not None
+        val = apart(self.avatars.groups, 0.2, seed)
+        return self.avatars.take(~val), self.avatars.take(val)
 
     def _real(self, seed: int, *, grouped: bool) -> Iterator[tuple[Corpus, Bools]]:
         names = np.array(self.train.groups if grouped else self.train.videos)
@@ -92,19 +96,20 @@ class Task:
 
 def main() -> None:
     options = arguments()
-    avatars = load_avatars(options.sets, options.front, options.avatars)
+    rendered = {*options.sources} - {"real"}
+    avatars = load_avatars(options.sets, options.front, options.avatars) if rendered else None
     train = [clip for folder in options.train for clip in load(folder, options.cache)]
     task = Task(train, load(options.test, options.cache) if options.test else None, avatars)
     print(
         f"{len(task.clips)} clips with {len(task.judged)} reps, {len({c.scene for c in task.clips})} scenes; "
-        f"to learn from: {len(avatars)} reps of avatars, "
+        f"to learn from: {len(avatars or ())} reps of avatars, "
         f"{len(task.train)} of {len(train)} real clips" + (" (in folds)" if task.folds else "") + "\n"
     )
-    said = opinions(task, options.seeds)
+    said = opinions(task, options.sources, options.seeds)
     if "errors" in options.tables:
         errors(task, said)
     if "wrong" in options.tables:
-        correct_or_wrong(task, said, options.seeds)
+        correct_or_wrong(task, said, options.sources, options.seeds)
 
 
 def arguments() -> argparse.Namespace:
@@ -116,6 +121,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--sets", type=int, default=300)
     made.add_argument("--front", type=int, default=60)
     made.add_argument("--seeds", type=int, default=3)
+    made.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
     made.add_argument("--tables", nargs="+", choices=["errors", "wrong"], default=["errors", "wrong"])
     options = made.parse_args()
     options.train = options.train or [options.real]
@@ -141,11 +147,11 @@ def told(corpus: Corpus, clips: list[Clip]) -> Corpus:
     return replace(corpus, y=y, right=right)
 
 
-def opinions(task: Task, seeds: int) -> dict[str, Said]:
+def opinions(task: Task, sources: Sequence[str], seeds: int) -> dict[str, Said]:
     """Return what the rules and every contender say of the errors."""
     said: dict[str, Said] = {"rules": [whole(task, task.judged.rules, task.judged.rules >= 0.5)]}
     for name, fit in FITS.items():
-        for source in SOURCES:
+        for source in sources:
             for seed in range(seeds):
                 run = judged(task, lambda t, v, s, fit=fit: fit(t.dataset(), v.dataset(), s), source, seed)  # type: ignore[misc]
                 said.setdefault(f"{name}, {source}", []).append(run)
@@ -269,11 +275,13 @@ def paired(runs: Said, rules: Said, truth: Floats, keep: Bools, e: int, scenes: 
 
 
 def missed(task: Task, said: Mapping[str, Said], truth: Floats) -> None:
-    """Print which standard clips are judged wrongly by most trainings on avatars and people, and how."""
+    """Print which standard clips are judged wrongly by most trainings of the last source, and how."""
+    name = [known for known in said if known.startswith("CNN") and known != "CNN-LSTM, released"][-1]
+    print(f"Wrong in most trainings of {name}:\n")
     print("| clip | scene | error | raters | probability | rules |\n|---|---|---|---|---|---|")
     for e, error in enumerate(ERRORS):
-        said_so = np.mean([s[:, e] for _, s in said["CNN-LSTM, both"]], axis=0) >= 0.5
-        probability = np.mean([p[:, e] for p, _ in said["CNN-LSTM, both"]], axis=0)
+        said_so = np.mean([s[:, e] for _, s in said[name]], axis=0) >= 0.5
+        probability = np.mean([p[:, e] for p, _ in said[name]], axis=0)
         for i, clip in enumerate(task.clips):
             if clip.standard and np.isfinite(truth[i, e]) and said_so[i] != (truth[i, e] == 1):
                 print(
@@ -283,7 +291,7 @@ def missed(task: Task, said: Mapping[str, Said], truth: Floats) -> None:
     print()
 
 
-def correct_or_wrong(task: Task, said: Mapping[str, Said], seeds: int) -> None:
+def correct_or_wrong(task: Task, said: Mapping[str, Said], sources: Sequence[str], seeds: int) -> None:
     """Say it of a clip from the errors that are found, and train the same contenders on the one question."""
     wrong = np.array([c.source_label == "wrong" for c in task.clips])
     print(f"## Correct or wrong: {len(wrong)} clips, {wrong.mean():.0%} wrong\n")
@@ -295,7 +303,7 @@ def correct_or_wrong(task: Task, said: Mapping[str, Said], seeds: int) -> None:
         each = [(((present > 0).any(axis=1) | other) == wrong).mean() for _, present in runs]
         print(f"| any error, or another exercise: {name} | {_accuracy(each)} | |")
     for name, fit in FITS.items():
-        for source in SOURCES:
+        for source in sources:
             cells = []
             for grouped in (True, False):
                 asked = grouped or (source == "real" and task.folds)

@@ -15,6 +15,7 @@ from pushup_data.metrics import Floats, Scores
 from pushup_data.model import calibration, data, predictor, training
 from pushup_data.model.data import Bools, Dataset
 from pushup_data.model.features import features
+from pushup_data.model.network import infer
 from pushup_data.params import Baseline, Model, Train
 from pushup_data.taxonomy import Taxonomy
 
@@ -125,7 +126,7 @@ def _network(train: Dataset, val: Dataset, model: Model, settings: Train, seed: 
     thresholds = np.array([np.nan if at is None else at for at in fitted.thresholds])
 
     def logits(x: data.Floats) -> Floats:
-        return predictor.logits(fitted.network, x)[0].astype(np.float64)
+        return infer(fitted.network, x)[0].astype(np.float64)
 
     return Fitted(logits, fitted.calibration, thresholds)
 

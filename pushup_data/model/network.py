@@ -1,9 +1,11 @@
 """The network: convolutions over time, an LSTM, a head per error, the rules as a prior; a CNN on pixels."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pushup_data.model.data import KINEMATIC
+from pushup_data.model.crops import Pixels
+from pushup_data.model.data import KINEMATIC, Floats, seen
 from pushup_data.model.features import STATISTICS, summary
 from pushup_data.params import Model
 
@@ -18,6 +20,7 @@ _MEMBERS = 8  # layers
 _SHARE = 0.3  # of the statistics, for each
 _MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
 _MIN_WIDTH = 1e-6  # of a bin
+_AT_ONCE = 256  # reps are judged: the pixels of thousands would not fit into memory
 _OUTLIER = 4.0  # spreads from the mean: no channel goes further, however unlike those in train a person is
 
 
@@ -120,6 +123,21 @@ class Network(nn.Module):
     def forward(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
         """Return judge()'s logits from (N, steps, channels) and crops (N, T, H, W, 3)."""
         return self.judge(self.embed(x, pixels), x)
+
+
+@torch.no_grad()
+def infer(network: Network, sequences: Floats, pixels: Pixels | None = None) -> tuple[Floats, Floats]:
+    """Return logits (N, errors) and embeddings (N, features) of (N, steps, channels). NaN: nobody seen."""
+    visible = seen(sequences)
+    said = np.full((len(sequences), network.heads.out_features), np.nan, dtype=np.float32)
+    embeddings = np.full((len(sequences), network.heads.in_features), np.nan, dtype=np.float32)
+    for at in np.array_split(np.flatnonzero(visible), -(-visible.sum() // _AT_ONCE) or 1):
+        if len(at):
+            x = torch.from_numpy(sequences[at])
+            embedded = network.embed(x, None if pixels is None else torch.from_numpy(pixels[at]))
+            embeddings[at] = embedded.numpy()
+            said[at] = network.judge(embedded, x).numpy()
+    return said, embeddings
 
 
 class _Bins(nn.Module):

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import torch
 
 from pushup_data import quality
 from pushup_data.model import calibration, storage
 from pushup_data.model.crops import Pixels
-from pushup_data.model.data import Bools, Floats, seen
-from pushup_data.model.network import Network
+from pushup_data.model.data import Bools, Floats
+from pushup_data.model.network import Network, infer
 from pushup_data.taxonomy import Taxonomy
-
-_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Model:
 
         NaN where the model cannot tell: an error it has not learnt, a rep in which nobody is seen.
         """
-        said, embeddings = logits(self.network, sequences, pixels)
+        said, embeddings = infer(self.network, sequences, pixels)
         return self._calibrated(said), embeddings
 
     def judge(
@@ -69,7 +66,7 @@ class Model:
         self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy, pixels: Pixels | None = None
     ) -> tuple[Floats, Floats]:
         """Return judge()'s probabilities, and what they would be without calibration: the logits' sigmoid."""
-        said, _ = logits(self.network, sequences, pixels)
+        said, _ = infer(self.network, sequences, pixels)
         after, before = self._calibrated(said), calibration.sigmoid(said).astype(np.float32)
         before[:, [head.threshold is None for head in self.card.heads]] = np.nan
         return self._told(after, reps, taxonomy), self._told(before, reps, taxonomy)
@@ -87,21 +84,6 @@ class Model:
             if error in self.errors:
                 probabilities[:, e] = found[:, self.errors.index(error)]
         return np.where(shown(reps, taxonomy), probabilities, np.float32(np.nan))
-
-
-def logits(network: Network, sequences: Floats, pixels: Pixels | None = None) -> tuple[Floats, Floats]:
-    """Return logits (N, errors) and embeddings (N, width) for (N, steps, channels); NaN: nobody is seen."""
-    visible = seen(sequences)
-    said = np.full((len(sequences), network.heads.out_features), np.nan, dtype=np.float32)
-    embeddings = np.full((len(sequences), network.heads.in_features), np.nan, dtype=np.float32)
-    with torch.no_grad():
-        for at in np.array_split(np.flatnonzero(visible), -(-visible.sum() // _BATCH) or 1):
-            if len(at):
-                x = torch.from_numpy(sequences[at])
-                embedded = network.embed(x, None if pixels is None else torch.from_numpy(pixels[at]))
-                embeddings[at] = embedded.numpy()
-                said[at] = network.judge(embedded, x).numpy()
-    return said, embeddings
 
 
 def shown(reps: pl.DataFrame, taxonomy: Taxonomy) -> Bools:

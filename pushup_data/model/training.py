@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from pushup_data.model import calibration
 from pushup_data.model.augmentation import augment, augment_pixels
 from pushup_data.model.calibration import Platt
 from pushup_data.model.data import Dataset, seen
-from pushup_data.model.network import Network, masked_loss
+from pushup_data.model.network import Network, infer, masked_loss
 from pushup_data.params import Model, Train
 
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
@@ -26,7 +26,6 @@ MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown th
 _PEOPLE_FOR_HALF = 6
 _WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
-_AT_ONCE = 128  # reps whose pixels are read at a time where nothing is learnt: each is 110 kB before the CNN
 
 
 @dataclass(frozen=True)
@@ -89,15 +88,13 @@ def fit(
         raise ValueError(f"{len(both)} subjects are in train and val")
     train, val = train.take(seen(train.x)), val.take(seen(val.x))
     learnt = learnable(train.y)
-    y = torch.from_numpy(np.where(learnt, train.y, np.nan))
-    x = torch.from_numpy(train.x)
-    val_y, val_x = np.where(learnt, val.y, np.nan), torch.from_numpy(val.x)
+    if "rgb" not in model.streams:
+        train, val = replace(train, pixels=None), replace(val, pixels=None)
+    x, y = torch.from_numpy(train.x), torch.from_numpy(np.where(learnt, train.y, np.nan))
+    pixels = None if train.pixels is None else torch.from_numpy(train.pixels)
+    val_y = np.where(learnt, val.y, np.nan)
     watch_val = bool(np.isfinite(val_y).any())
-    pixels, val_pixels = (
-        None if s.pixels is None or "rgb" not in model.streams else torch.from_numpy(s.pixels)
-        for s in (train, val)
-    )
-    watched_x, watched_pixels = (val_x, val_pixels) if watch_val else (x, pixels)
+    watched = val if watch_val else train
     weight, errors = positive_weight(y), y.shape[1]
 
     with _reproducible(seed) as generator:
@@ -128,25 +125,23 @@ def fit(
                 schedule.step()
                 mean.update_parameters(network)
                 total += float(loss.detach()) * len(batch)
-            said = logits(kept, watched_x, watched_pixels)
-            watched = (
-                calibrated_loss(said.numpy().astype(np.float64), val_y, val.subjects)
+            said, _ = infer(kept, watched.x, watched.pixels)
+            lost = (
+                calibrated_loss(said.astype(np.float64), val_y, val.subjects)
                 if watch_val
-                else float(masked_loss(said, y, weight))
+                else float(masked_loss(torch.from_numpy(said), y, weight))
             )
-            bar.set_postfix(loss=f"{watched:.3f}")
-            watch(
-                Epoch(epoch, total / len(x), watched if watch_val else None, float(schedule.get_last_lr()[0]))
-            )
-            if watched < best:
-                best, best_epoch = watched, epoch
+            bar.set_postfix(loss=f"{lost:.3f}")
+            watch(Epoch(epoch, total / len(x), lost if watch_val else None, float(schedule.get_last_lr()[0])))
+            if lost < best:
+                best, best_epoch = lost, epoch
                 best_state = copy.deepcopy(kept.state_dict())
             elif epoch - best_epoch >= settings.patience:
                 break
         bar.close()
         kept.load_state_dict(best_state)
         kept.shrink(torch.from_numpy(shrinkage(train)))
-        scores = logits(kept, val_x, val_pixels).numpy().astype(np.float64)
+        scores = infer(kept, val.x, val.pixels)[0].astype(np.float64)
     chosen = [calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)]
     return Fitted(
         network=kept,
@@ -173,17 +168,6 @@ def positive_weight(y: Tensor) -> Tensor:
     present, absent = (y == 1).sum(0), (y == 0).sum(0)
     # The root: in full, a rare error's few positives would speak for the whole loss.
     return (absent / present.clamp(min=1)).sqrt().clamp(1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT)
-
-
-@torch.no_grad()
-def logits(network: Network, x: Tensor, pixels: Tensor | None) -> Tensor:
-    """Return the network's logits (N, errors), so many reps' pixels at a time as fit into memory."""
-    if not len(x):
-        return torch.zeros((0, network.heads.out_features))
-    if pixels is None:
-        return torch.as_tensor(network(x))
-    parts = zip(torch.split(x, _AT_ONCE), torch.split(pixels, _AT_ONCE), strict=True)
-    return torch.cat([network(*part) for part in parts])
 
 
 def calibrated(

@@ -257,8 +257,8 @@ def test_a_fresh_clone_loses_no_label(looped, tmp_path, monkeypatch):
     for clip in looped.raw.iterdir():
         if clip.name != ".gitkeep":
             shutil.copyfile(clip, clone.raw / clip.name)
-    # The poses are carried over: they take minutes, and that they are made is seen in round 1.
-    for folder in ("videos", "poses"):
+    # What takes minutes is carried over: that it is made is seen in round 1.
+    for folder in ("videos", "poses", "clips", "renditions"):
         shutil.copytree(looped.root / "data" / folder, clone.root / "data" / folder, dirs_exist_ok=True)
 
     # The clone works with another project: whether its labels go on without theirs is for people to say.
