@@ -16,14 +16,16 @@ _VIEWS: dict[View, str] = {"side": "from the side", "oblique": "obliquely", "fro
 
 _HEAD = """# The coach's page
 
-One task is one repetition, which plays again and again. Tick what is wrong with *this* repetition.
-Nothing ticked means a good one. What the machine thinks may be ticked already: correct it, it is there to
-save you keys.
+Log in at the address you were given, open the project and press "Label All Tasks". One task is one repetition,
+which plays again and again. Tick what is wrong with *this* repetition.
+Nothing ticked means a good one. What the machine thinks may be ticked already, "can't tell" too: correct it
+where it is wrong, it is there to save you keys.
 
 | keys | |
 |---|---|
 | `{first}` … `{last}` | tick an error, again to untick it |
-| `{unsure_first}` … `{unsure_last}` | can't tell this error from this video |
+| {unsure} | can't tell this error from this video |
+| `s`, `d` | show the skeleton; half the speed |
 | `x` | not usable: no push-up, badly cut, or several people and not clear who is meant |
 | `Ctrl+Enter` | submit |
 | `Ctrl+Space` | skip: you would rather not say anything |
@@ -41,11 +43,10 @@ def page(known: Taxonomy) -> str:
     head = _HEAD.format(
         first=known.errors[0].hotkey,
         last=known.errors[-1].hotkey,
-        unsure_first=keys[known.errors[0].id],
-        unsure_last=keys[known.errors[-1].id],
+        unsure=" ".join(f"`{keys[e.id]}`" for e in known.errors),
     )
     parts = [_part(error, keys[error.id]) for error in known.errors]
-    end = f"Made from `labeling_config/taxonomy.yaml`, version {known.version} of the rules; change it there."
+    end = f"Made from `labeling_config/taxonomy.yaml`, version {known.version}; change it there."
     return "\n".join([head, *parts, end]) + "\n"
 
 

@@ -62,7 +62,7 @@ class Entry(BaseModel):
     note: str
     blind: bool  # nothing was pre-ticked
     shown: dict[str, Any] | None  # what was shown first: predictor and what was ticked
-    taxonomy: int  # version of the labeling rules
+    taxonomy: int  # its version
     result: list[dict[str, Any]]  # Label Studio's own JSON, verbatim
 
     @property

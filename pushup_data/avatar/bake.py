@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-# Sex and phenotype of every body: both sexes, from slight to heavy, from 1.55 m to 1.95 m. Ages are anny's:
+# Sex and phenotype of every body: both sexes, from slight to heavy, from 1.51 m to 1.95 m. Ages are anny's:
 # 0.67 is a young adult, 0.9 an elderly one.
 BODIES: dict[str, dict[str, float]] = {
     "anna": {"gender": 1, "age": 0.67, "muscle": 0.45, "weight": 0.40, "height": 0.42, "proportions": 0.60},

@@ -92,7 +92,7 @@ class Card(_Part):
     reason: str  # why it was not trained, or what it was trained on
     heads: list[Head]
     splits: dict[str, Side]
-    taxonomy: int  # version of the labeling rules
+    taxonomy: int  # its version
     seed: int
     model: Model
     settings: Train
@@ -247,7 +247,7 @@ def _data(card: Card) -> list[str]:
         "",
         f"Fingerprint of train and val: `{card.data}`",
         "",
-        f"Labeling rules: version {card.taxonomy}",
+        f"Taxonomy: version {card.taxonomy}",
     ]
 
 

@@ -10,7 +10,8 @@ import imageio_ffmpeg
 import numpy as np
 import polars as pl
 
-from pushup_data import curation, landmarks, tables
+from pushup_data import landmarks, params, tables
+from pushup_data.stages import curate as stage
 from pushup_data.workspace import Workspace
 
 FPS, WIDTH, HEIGHT = 25.0, 160, 120
@@ -65,15 +66,7 @@ def fill(workspace: Workspace, videos: int = 3) -> None:
 
 def curate(workspace: Workspace) -> None:
     """Write samples.parquet from the other tables."""
-    frame = curation.samples(
-        reps=tables.read(tables.REPS, workspace.reps),
-        videos=tables.read(tables.VIDEOS, workspace.videos),
-        predictions=tables.read(tables.PREDICTIONS, workspace.predictions),
-        labels=tables.read(tables.LABELS, workspace.labels),
-        assignments=tables.read(tables.ASSIGNMENTS, workspace.assignments),
-        queue=tables.read(tables.QUEUE, workspace.queue),
-    )
-    tables.write(tables.SAMPLES, frame, workspace.samples)
+    stage.run(workspace, params.load(workspace.params))
 
 
 def place(frame: int) -> tuple[float, float]:
