@@ -17,9 +17,9 @@ _VIEWS: dict[View, str] = {"side": "from the side", "oblique": "obliquely", "fro
 _HEAD = """# The coach's page
 
 Log in at the address you were given, open the project and press "Label All Tasks". One task is one
-repetition, which plays again and again. Tick what is wrong with *this* repetition; nothing ticked means a good
-one. What the machine thinks may be ticked already, "can't tell" too: correct it where it is wrong, it is there
-to save you keys.
+repetition, which plays again and again. Tick what is wrong with *this* repetition; nothing ticked means a
+good one. What the machine thinks may be ticked already, "can't tell" too: correct it where it is wrong, it
+is there to save you keys.
 
 | keys | |
 |---|---|
