@@ -1,6 +1,6 @@
 """How well errors are told on bodies never trained on, against the truth: avatars, five folds of bodies.
 
-    python benchmarks/bodies.py [--sets 300] [--front 60] [--work DIR] [--seeds 3] [--streams pose rgb]
+    python benchmarks/bodies.py [--sets N] [--front N] [--work DIR] [--seeds 3] [--streams pose rgb]
         [--pictures FILE] [--true-joints]
 
 Renders the sets (kept in --work; --front more of them are seen from the front, where flaring and asymmetry
@@ -27,6 +27,7 @@ from sklearn.model_selection import GroupKFold
 from pushup_data import metrics
 
 Floats = npt.NDArray[np.float64]
+SETS, FRONT = 220, 100
 FOLDS = 5
 Sets = tuple[int, int, Path, Mapping[str, float] | None]  # how many, seed, folder, shares of views
 
@@ -62,8 +63,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sets", type=int, default=300)
-    parser.add_argument("--front", type=int, default=60)
+    parser.add_argument("--sets", type=int, default=SETS)
+    parser.add_argument("--front", type=int, default=FRONT)
     parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(

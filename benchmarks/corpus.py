@@ -1,7 +1,7 @@
 """Reps of avatars and of real clips as the network sees them, with what is known of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ Strings = npt.NDArray[np.str_]
 ERRORS = TAXONOMY.ids
 # Severity below which people would not call it an error: as present, it would teach a line that lies too low.
 MILD = 0.3
+# What an avatar is worth, in people, where people are to be judged: the most of 1, .3, .1, .05, .02 at which
+# what learns from both is on people for no error below the rules, by F1 (docs/model.md).
+AVATAR = 0.05
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Corpus:
     severity: Floats  # (N, errors), NaN for people
     right: npt.NDArray[np.bool_]  # (N,) nothing is wrong, seen or not
     pixels: crops.Pixels | None = None  # for the rgb stream, where asked for
+    worth: Mapping[str, float] = field(default_factory=dict)  # of a group, in people, where it is not 1
 
     def __len__(self) -> int:
         return len(self.rep_ids)
@@ -58,15 +62,18 @@ class Corpus:
             self.severity[at],
             self.right[at],
             None if self.pixels is None else self.pixels[at],
+            self.worth,
         )
 
     def dataset(self, y: data.Floats | None = None) -> Dataset:
-        return Dataset(self.rep_ids, self.groups, self.x, self.y if y is None else y, self.pixels)
+        return Dataset(self.rep_ids, self.groups, self.x, self.y if y is None else y, self.pixels, self.worth)
 
-    def clear(self) -> "Corpus":
-        """Return the reps with mild errors unknown: what is taught to judge people."""
+    def for_people(self) -> "Corpus":
+        """Return avatars' reps as they are taught to judge people: mild errors are unknown."""
         mild = (self.y == 1) & (self.severity < MILD)
-        return replace(self, y=np.where(mild, np.float32(np.nan), self.y))
+        return replace(
+            self, y=np.where(mild, np.float32(np.nan), self.y), worth=dict.fromkeys(self.groups, AVATAR)
+        )
 
     @property
     def shown(self) -> npt.NDArray[np.bool_]:
@@ -85,6 +92,7 @@ def join(*parts: Corpus) -> Corpus:
             for name in ("x", "y", "rules", "severity", "right")
         ),
         pixels=None if any(p.pixels is None for p in parts) else np.concatenate([p.pixels for p in parts]),  # type: ignore[misc]
+        worth={group: value for p in parts for group, value in p.worth.items()},
     )
 
 

@@ -1,6 +1,6 @@
 """How far right avatars are from right people, as the landmarker sees both.
 
-    python benchmarks/gap.py --real DIR [--sets 300] [--front 60] [--work DIR]
+    python benchmarks/gap.py --real DIR [--work DIR]
 
 Per kinematic feature of right reps from the side and obliquely, the Kolmogorov-Smirnov distance; and how well
 a forest tells one from the other on people and bodies never seen (area under the ROC; 0.5: not at all).
@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from bodies import FRONT, SETS
 from bodies import load as load_avatars
 from collection import load, parser
 from corpus import ERRORS, of_clips
@@ -28,8 +29,8 @@ SHOWN = [f"{channel}_q{q}" for channel in KINEMATICS for q in ("05", "50", "95")
 def main() -> None:
     made = parser(__doc__ or "")
     made.formatter_class = argparse.RawDescriptionHelpFormatter
-    made.add_argument("--sets", type=int, default=300)
-    made.add_argument("--front", type=int, default=60)
+    made.add_argument("--sets", type=int, default=SETS)
+    made.add_argument("--front", type=int, default=FRONT)
     made.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
     options = made.parse_args()
     avatars = load_avatars(options.sets, options.front, options.work)

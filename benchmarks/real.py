@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from bodies import FRONT, SETS
 from bodies import load as load_avatars
 from collection import SETTINGS, Clip, load, parser
 from contenders import Fit, Judge, apart, network, trees
@@ -56,7 +57,7 @@ class Task:
 
     def __init__(self, train: list[Clip], test: list[Clip] | None, avatars: Corpus | None) -> None:
         self.clips = test or train
-        self.avatars = avatars.clear() if avatars else None
+        self.avatars = avatars.for_people() if avatars else None
         scenes = {c.scene for c in test or ()}
         kept = [c for c in train if c.scene not in scenes]
         if len(kept) < len(train):
@@ -118,8 +119,8 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--train", type=Path, nargs="+", help="default: PUSHUP_REAL_DATA")
     made.add_argument("--test", type=Path)
     made.add_argument("--avatars", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
-    made.add_argument("--sets", type=int, default=300)
-    made.add_argument("--front", type=int, default=60)
+    made.add_argument("--sets", type=int, default=SETS)
+    made.add_argument("--front", type=int, default=FRONT)
     made.add_argument("--seeds", type=int, default=3)
     made.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
     made.add_argument("--tables", nargs="+", choices=["errors", "wrong"], default=["errors", "wrong"])
@@ -343,7 +344,8 @@ def _one_question(reps: Corpus) -> Dataset:
     worst = reps.x[..., -len(ERRORS) :].max(axis=-1, keepdims=True)
     worst[_unusual(reps)] = data.MAX_LOGIT
     x = np.concatenate([reps.x[..., : -len(ERRORS)], worst], axis=-1)
-    return Dataset(reps.rep_ids, reps.groups, x, (~reps.right).astype(np.float32)[:, None])
+    wrong = (~reps.right).astype(np.float32)[:, None]
+    return Dataset(reps.rep_ids, reps.groups, x, wrong, worth=reps.worth)
 
 
 def _unusual(reps: Corpus) -> Bools:

@@ -1,10 +1,10 @@
 """Train the model that ships with the project, on avatars only, and write it to models/released.
 
-    python benchmarks/release.py [--sets 300] [--front 60] [--work DIR] [--evidence SENTENCE ...] [--out DIR]
+    python benchmarks/release.py [--work DIR] [--evidence SENTENCE ...] [--out DIR]
 
 Avatars are rendered into --work where they are missing. A fifth of the bodies say when to stop, and choose
-calibration and thresholds; mild errors are left unknown (corpus.MILD). --evidence are figures measured
-elsewhere, each with its command, for the card.
+calibration and thresholds; mild errors are left unknown (corpus.MILD), and an avatar counts as a part of a
+person (corpus.AVATAR). --evidence are figures measured elsewhere, each with its command, for the card.
 """
 
 import argparse
@@ -12,10 +12,10 @@ from collections import Counter
 from pathlib import Path
 
 from avatar import TAXONOMY
-from bodies import load
+from bodies import FRONT, SETS, load
 from collection import SETTINGS
 from contenders import apart
-from corpus import Corpus
+from corpus import AVATAR, Corpus
 
 from pushup_data.model import storage, training
 from pushup_data.workspace import CHECKOUT
@@ -25,13 +25,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sets", type=int, default=300)
-    parser.add_argument("--front", type=int, default=60)
+    parser.add_argument("--sets", type=int, default=SETS)
+    parser.add_argument("--front", type=int, default=FRONT)
     parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
     parser.add_argument("--out", type=Path, default=CHECKOUT / "models" / "released")
     parser.add_argument("--evidence", nargs="*", default=[])
     options = parser.parse_args()
-    avatars = load(options.sets, options.front, options.work).clear()
+    avatars = load(options.sets, options.front, options.work).for_people()
     held = apart(avatars.groups, 0.2, SETTINGS.seed)
     sides = {"train": avatars.take(~held), "val": avatars.take(held)}
     train, val = (side.dataset() for side in sides.values())
@@ -44,7 +44,10 @@ def main() -> None:
         {name: count(side) for name, side in sides.items()},
         known=TAXONOMY,
         params=SETTINGS,
-        reason=f"trained on {len(train)} reps of {people} rendered avatars, on no person",
+        reason=(
+            f"trained on {len(train)} reps of {people} rendered avatars, each worth {AVATAR} of a person, "
+            "and on no person"
+        ),
     ).model_copy(update={"evidence": options.evidence})
     storage.save(options.out, card, fitted.network)
     print(f"{options.out}: {card.reason}; epoch {fitted.epochs}, loss {fitted.loss:.3f} on {fitted.watched}")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -178,6 +180,8 @@ def test_what_few_people_show_counts_less_beside_the_rules(people, fitted, monke
     train, val, _ = people
     share = [20 / 26, 8 / 14, 0]  # of 20 people all sag, 8 pike, and of asymmetry nothing is known
     assert training.shrinkage(train) == pytest.approx(share)
+    avatars = replace(train, worth=dict.fromkeys(train.subjects, 0.1))
+    assert training.shrinkage(avatars) == pytest.approx([2 / 8, 0.8 / 6.8, 0])
     monkeypatch.setattr(training, "_PEOPLE_FOR_HALF", 1e-9)
     loud = training.fit(train, val, MODEL, SETTINGS, seed=0, quiet=True).network
     shares = torch.tensor(share)[:, None]

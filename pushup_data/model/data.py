@@ -6,8 +6,8 @@ same array.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,7 @@ class Dataset:
     x: Floats  # (N, steps, channels); all NaN where nobody is seen
     y: Floats  # (N, errors): 1 present, 0 absent, NaN unknown
     pixels: npt.NDArray[np.uint8] | None = None  # crops.crops(); None without the rgb stream
+    worth: Mapping[str, float] = field(default_factory=dict)  # of a subject, in people, where it is not 1
 
     def __len__(self) -> int:
         return len(self.rep_ids)
@@ -70,17 +71,18 @@ class Dataset:
     def take(self, keep: Sequence[bool] | Bools) -> "Dataset":
         """Return the reps where `keep` (N,) is true."""
         at = np.flatnonzero(np.asarray(keep, dtype=bool))
-        return Dataset(
-            [self.rep_ids[i] for i in at],
-            [self.subjects[i] for i in at],
-            self.x[at],
-            self.y[at],
-            None if self.pixels is None else self.pixels[at],
+        return replace(
+            self,
+            rep_ids=[self.rep_ids[i] for i in at],
+            subjects=[self.subjects[i] for i in at],
+            x=self.x[at],
+            y=self.y[at],
+            pixels=None if self.pixels is None else self.pixels[at],
         )
 
-    def people(self, error: int, value: int) -> int:
-        """Return how many subjects have a rep on which an error (its column) is labelled 1 or 0."""
-        return len({self.subjects[i] for i in np.flatnonzero(self.y[:, error] == value)})
+    def showing(self, error: int, value: int) -> set[str]:
+        """Return the subjects with a rep on which an error (its column) is labelled 1 or 0."""
+        return {self.subjects[i] for i in np.flatnonzero(self.y[:, error] == value)}
 
     def fingerprint(self) -> str:
         """Return a digest of all of it: the same data give the same, in whatever order."""

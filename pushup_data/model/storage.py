@@ -61,7 +61,7 @@ def describe(
             calibration=fitted.calibration[e] if fitted else Platt(),
             present=int((train.y[:, e] == 1).sum()),
             absent=int((train.y[:, e] == 0).sum()),
-            present_subjects=train.people(e, 1),
+            present_subjects=len(train.showing(e, 1)),
         )
         for e, error in enumerate(known.ids)
     ]

@@ -157,9 +157,13 @@ def shrinkage(train: Dataset) -> npt.NDArray[np.float32]:
     """Return (errors,): how much of what was learnt of each error counts beside its rule, 0 to 1.
 
     n / (n + _PEOPLE_FOR_HALF), as a group's mean is drawn towards the prior one, for n people: those who show
-    the error or those who do not, whichever are fewer.
+    the error or those who do not, whichever are fewer, each at what they are worth.
     """
-    n = np.array([min(train.people(e, 1), train.people(e, 0)) for e in range(train.y.shape[1])], np.float32)
+
+    def people(error: int, value: int) -> float:
+        return sum(train.worth.get(subject, 1.0) for subject in train.showing(error, value))
+
+    n = np.array([min(people(e, 1), people(e, 0)) for e in range(train.y.shape[1])], np.float32)
     return n / (n + _PEOPLE_FOR_HALF)
 
 
