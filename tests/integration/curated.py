@@ -12,7 +12,7 @@ import polars as pl
 
 from pushup_data import landmarks, params, tables
 from pushup_data.stages import curate as stage
-from pushup_data.workspace import Workspace
+from pushup_data.workspace import TEMPLATE, Workspace
 
 FPS, WIDTH, HEIGHT = 25.0, 160, 120
 LENGTH = 60  # frames of a video; two reps each
@@ -66,7 +66,7 @@ def fill(workspace: Workspace, videos: int = 3) -> None:
 
 def curate(workspace: Workspace) -> None:
     """Write samples.parquet from the other tables."""
-    stage.run(workspace, params.load(workspace.params))
+    stage.run(workspace, params.load(TEMPLATE / "params.yaml"))
 
 
 def place(frame: int) -> tuple[float, float]:
