@@ -7,14 +7,17 @@ Renders the sets (kept in --work; --front more of them are seen from the front, 
 show), tracks them, and trains on four fifths of the bodies, a fifth of which choose thresholds. F1 and AP per
 error over all reps whose view shows it, mean and spread of --seeds, beside the rules, a forest and gradient
 boosting on kinematic features, networks of other kinds, and a network of the first kind per other --streams;
-then recall by severity, training time, and the time that a rep takes. With pixels, --epochs keeps it short: a
-rep's 16 pictures cost far more than its landmarks.
+then recall by severity, training time, and the time that a rep takes. --kinds chooses among
+them: boosting is by far the slowest. With pixels, --epochs keeps it short: a rep's 16 pictures cost far more
+than its landmarks.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +31,7 @@ from pushup_data import metrics
 
 Floats = npt.NDArray[np.float64]
 SETS, FRONT = 220, 100
+TREES: tuple[Literal["forest", "boosting"], ...] = ("forest", "boosting")
 FOLDS = 5
 Sets = tuple[int, int, Path, Mapping[str, float] | None]  # how many, seed, folder, shares of views
 
@@ -49,6 +53,7 @@ def main() -> None:
             said.setdefault(name, []).append((probability, present))
             spent.setdefault(name, []).append(time.process_time() - start - use)
             used.setdefault(name, []).append(use)
+            print(f"{name}, seed {seed}: {spent[name][-1] + use:.0f} CPU s", file=sys.stderr, flush=True)
     table(avatars, said)
     by_severity(avatars, said)
     if options.pictures:
@@ -71,7 +76,7 @@ def arguments() -> argparse.Namespace:
         "--true-joints", action="store_true", help="the bodies' own joints instead of MediaPipe's landmarks"
     )
     parser.add_argument("--pictures", type=Path, help="a PNG of what the CNN-LSTM gets most wrong")
-    parser.add_argument("--kinds", nargs="*", default=["cnn-lstm", "cnn", "lstm", "transformer"])
+    parser.add_argument("--kinds", nargs="*", default=[*TREES, "cnn-lstm", "cnn", "lstm", "transformer"])
     parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
     parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
     return parser.parse_args()
@@ -91,10 +96,11 @@ def chosen(sets: int, front: int, folder: Path) -> list[Sets]:
 
 
 def contenders(options: argparse.Namespace) -> dict[str, Fit]:
-    made: dict[str, Fit] = {name: trees(name, SETTINGS.train) for name in ("forest", "boosting")}
+    made: dict[str, Fit] = {name: trees(name, SETTINGS.train) for name in TREES if name in options.kinds}
+    kinds = [kind for kind in options.kinds if kind not in TREES]
     settings = SETTINGS.train.model_copy(update={"epochs": options.epochs})
     for streams in options.streams:
-        for kind in options.kinds if streams == "pose" else options.kinds[:1]:
+        for kind in kinds if streams == "pose" else kinds[:1]:
             changed = {"kind": kind, "streams": tuple(streams.split("+"))}
             name = kind if streams == "pose" else streams
             made[name] = network(SETTINGS.model.model_copy(update=changed), settings)

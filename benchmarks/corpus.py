@@ -26,7 +26,7 @@ ERRORS = TAXONOMY.ids
 # Severity below which people would not call it an error: as present, it would teach a line that lies too low.
 MILD = 0.3
 # What an avatar is worth, in people, where people are to be judged: the most of 1, .3, .1, .05, .02 at which
-# what learns from both is on people for no error below the rules, by F1 (docs/model.md).
+# what learnt from both was for no error below the rules, by F1 on people, in one training (docs/model.md).
 AVATAR = 0.05
 
 
