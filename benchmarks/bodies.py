@@ -30,7 +30,6 @@ from sklearn.model_selection import GroupKFold
 from pushup_data import metrics
 
 Floats = npt.NDArray[np.float64]
-SETS, FRONT = 220, 100
 TREES: tuple[Literal["forest", "boosting"], ...] = ("forest", "boosting")
 FOLDS = 5
 Sets = tuple[int, int, Path, Mapping[str, float] | None]  # how many, seed, folder, shares of views
@@ -68,9 +67,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sets", type=int, default=SETS)
-    parser.add_argument("--front", type=int, default=FRONT)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
+    name_sets(parser)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
         "--true-joints", action="store_true", help="the bodies' own joints instead of MediaPipe's landmarks"
@@ -80,6 +77,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
     parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
     return parser.parse_args()
+
+
+def name_sets(parser: argparse.ArgumentParser, work: str = "--work") -> None:
+    """Add the options by which load()'s sets are chosen and found."""
+    parser.add_argument("--sets", type=int, default=220)
+    parser.add_argument("--front", type=int, default=100)
+    parser.add_argument(work, type=Path, default=Path("/tmp/pushup-avatar-bodies"))
 
 
 def load(

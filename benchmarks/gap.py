@@ -7,11 +7,10 @@ a forest tells one from the other on people and bodies never seen (area under th
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
-from bodies import FRONT, SETS
 from bodies import load as load_avatars
+from bodies import name_sets
 from collection import load, parser
 from corpus import ERRORS, of_clips
 from scipy.stats import ks_2samp
@@ -29,9 +28,7 @@ SHOWN = [f"{channel}_q{q}" for channel in KINEMATICS for q in ("05", "50", "95")
 def main() -> None:
     made = parser(__doc__ or "")
     made.formatter_class = argparse.RawDescriptionHelpFormatter
-    made.add_argument("--sets", type=int, default=SETS)
-    made.add_argument("--front", type=int, default=FRONT)
-    made.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
+    name_sets(made)
     options = made.parse_args()
     avatars = load_avatars(options.sets, options.front, options.work)
     clips = {c.id: c for c in load(options.real, options.cache) if c.standard}

@@ -26,8 +26,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from bodies import FRONT, SETS
 from bodies import load as load_avatars
+from bodies import name_sets
 from collection import SETTINGS, Clip, load, parser
 from contenders import Fit, Judge, apart, network, trees
 from corpus import ERRORS, Corpus, join, of_clips
@@ -118,9 +118,7 @@ def arguments() -> argparse.Namespace:
     made.formatter_class = argparse.RawDescriptionHelpFormatter
     made.add_argument("--train", type=Path, nargs="+", help="default: PUSHUP_REAL_DATA")
     made.add_argument("--test", type=Path)
-    made.add_argument("--avatars", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
-    made.add_argument("--sets", type=int, default=SETS)
-    made.add_argument("--front", type=int, default=FRONT)
+    name_sets(made, "--avatars")
     made.add_argument("--seeds", type=int, default=3)
     made.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
     made.add_argument("--tables", nargs="+", choices=["errors", "wrong"], default=["errors", "wrong"])

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from avatar import TAXONOMY
-from bodies import FRONT, SETS, load
+from bodies import load, name_sets
 from collection import SETTINGS
 from contenders import apart
 from corpus import AVATAR, Corpus
@@ -25,9 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sets", type=int, default=SETS)
-    parser.add_argument("--front", type=int, default=FRONT)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/pushup-avatar-bodies"))
+    name_sets(parser)
     parser.add_argument("--out", type=Path, default=CHECKOUT / "models" / "released")
     parser.add_argument("--evidence", nargs="*", default=[])
     options = parser.parse_args()

@@ -20,7 +20,7 @@ _MEMBERS = 8  # layers
 _SHARE = 0.3  # of the statistics, for each
 _MIN_SPREAD = 0.05  # a channel that hardly varies in train must not explode where it does
 _MIN_WIDTH = 1e-6  # of a bin
-_AT_ONCE = 256  # reps are judged: the pixels of thousands would not fit into memory
+_AT_ONCE = 256  # reps that are judged together: the pixels of thousands would not fit into memory
 _OUTLIER = 4.0  # spreads from the mean: no channel goes further, however unlike those in train a person is
 
 
