@@ -51,18 +51,18 @@ class Corpus:
 
     def take(self, keep: npt.NDArray[np.bool_]) -> "Corpus":
         at = np.flatnonzero(keep)
-        return Corpus(
-            [self.rep_ids[i] for i in at],
-            [self.videos[i] for i in at],
-            [self.groups[i] for i in at],
-            self.reps[at.tolist()],
-            self.x[at],
-            self.y[at],
-            self.rules[at],
-            self.severity[at],
-            self.right[at],
-            None if self.pixels is None else self.pixels[at],
-            self.worth,
+        return replace(
+            self,
+            rep_ids=[self.rep_ids[i] for i in at],
+            videos=[self.videos[i] for i in at],
+            groups=[self.groups[i] for i in at],
+            reps=self.reps[at.tolist()],
+            x=self.x[at],
+            y=self.y[at],
+            rules=self.rules[at],
+            severity=self.severity[at],
+            right=self.right[at],
+            pixels=None if self.pixels is None else self.pixels[at],
         )
 
     def dataset(self, y: data.Floats | None = None) -> Dataset:

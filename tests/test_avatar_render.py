@@ -85,7 +85,7 @@ def test_the_floor_below_is_darker_and_far_from_the_person_unchanged() -> None:
     with render.Renderer(SIDE, where, BODY.faces, DRESSED.colours) as renderer:
         here = renderer.draw(lying(0.5)).astype(float).mean(axis=2)
         gone = renderer.draw(lying() + np.array([0, 30, 0], np.float32)).astype(float).mean(axis=2)
-    x, y = np.round(SIDE.project((0.2, 0.0, 0.0))).astype(int)
+    x, y = np.round(SIDE.project((-0.3, 0.0, 0.0))).astype(int)
     assert here[y, x] < 0.85 * gone[y, x]
     assert (here[:20] == gone[:20]).all()
     x, y = np.round(SIDE.project((-1.4, 0.9, 0.0))).astype(int)

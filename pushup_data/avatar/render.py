@@ -22,10 +22,12 @@ from pushup_data.errors import MissingInputError
 Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
 
-_SAMPLES = 4  # per pixel at the person's edges
 _LIGHT_SIZE = 384  # pixels of the picture from the light's side
 _NEAR_SIZE = 96  # cells of the map of what is close above the floor,
 _NEAR_CELL = 0.035  # metres each
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+_NARROW = 3.0  # pixels: a Gaussian of this width is blurred by as it is
+_SKIPPED = 8  # one in so many vertices says where the body is: the margin is wider than what lies between
 _MARGIN = 0.35  # metres around the body in the light's picture, for soft edges
 
 
@@ -66,9 +68,9 @@ class Renderer:
         near, place = self._near(points)
         self._near_map.write(near.tobytes())
         x, y, wide, high = self._changed(points)
-        self._many.scissor = (x, y, wide, high)
-        self._many.use()
-        self._many.clear(depth=1.0)
+        self._target.scissor = (x, y, wide, high)
+        self._target.use()
+        self._target.clear(depth=1.0)
         gl.disable(gl.DEPTH_TEST | gl.CULL_FACE)
         for unit, texture in enumerate((self._lit, self._shaded, self._shadow, self._near_map, self._cast)):
             texture.use(unit)
@@ -77,17 +79,16 @@ class Renderer:
         gl.enable(gl.DEPTH_TEST | gl.CULL_FACE)
         _set(self._body, light=light)
         self._person.render(gl.TRIANGLES)
-        gl.copy_framebuffer(self._one, self._many)
-        seen = np.frombuffer(self._one.read((x, y, wide, high), components=3, alignment=1), np.uint8)
+        seen = np.frombuffer(self._target.read((x, y, wide, high), components=4), np.uint8)
         picture = self._empty.copy()
-        picture[y : y + high, x : x + wide] = seen.reshape(high, wide, 3)
+        picture[y : y + high, x : x + wide] = _smoothed(seen.reshape(high, wide, 4))
         return np.ascontiguousarray(picture[::-1])
 
     def _changed(self, points: Floats) -> tuple[int, int, int, int]:
         """Where the person or their shadow can be: left, bottom, width and height in pixels."""
         sun = self.room.sun
         fallen = points[:, :2] - points[:, 2:] * (np.array(sun[:2], np.float32) / np.float32(sun[2]))
-        around = np.concatenate([points[:, :2], fallen])
+        around = np.concatenate([points[:, :2], fallen])[::_SKIPPED]
         low, high = around.min(axis=0) - _MARGIN, around.max(axis=0) + _MARGIN
         top = float(points[:, 2].max())
         box = np.array([(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (0, top)])
@@ -110,8 +111,7 @@ class Renderer:
         self._caster.render(gl.TRIANGLES)
         seen = np.frombuffer(self._cast.read(), np.float32).reshape(_LIGHT_SIZE, _LIGHT_SIZE)
         outline = np.where(seen < 1, np.uint8(255), np.uint8(0))
-        sigma = max(self.room.softness / metres * _LIGHT_SIZE, 1.0)
-        self._shadow.write(cv2.GaussianBlur(outline, (0, 0), sigma).tobytes())
+        self._shadow.write(_blurred(outline, max(self.room.softness / metres * _LIGHT_SIZE, 1.0)).tobytes())
 
     def _near(self, points: Floats) -> tuple[Floats, tuple[float, float, float, float]]:
         """How much of the room's light the body keeps from each cell of the floor, and where the map lies."""
@@ -154,10 +154,7 @@ class Renderer:
         self._near_map = gl.texture((_NEAR_SIZE, _NEAR_SIZE), 1, dtype="f4")
         for texture in (self._shadow, self._near_map):
             texture.repeat_x = texture.repeat_y = False
-        self._many = gl.framebuffer(
-            gl.renderbuffer(size, 4, samples=_SAMPLES), gl.depth_renderbuffer(size, samples=_SAMPLES)
-        )
-        self._one = gl.framebuffer(gl.renderbuffer(size, 4))
+        self._target = gl.framebuffer(gl.renderbuffer(size, 4), gl.depth_renderbuffer(size))
         lit, shaded = self._draw_room()
         self._lit, self._shaded = (gl.texture(size, 4, p.tobytes()) for p in (lit, shaded))
         self._empty = np.ascontiguousarray(lit[:, :, :3])
@@ -243,6 +240,25 @@ def _context() -> Any:
             f"no OpenGL to draw avatars with ({e}); install the Debian packages libegl1 libgl1 "
             "libgl1-mesa-dri libegl-mesa0 (`make system` does)"
         ) from e
+
+
+def _blurred(picture: Picture, sigma: float) -> Picture:
+    """Blur by a Gaussian of `sigma` pixels: a wide one in a smaller picture, which costs a tenth."""
+    height, width = picture.shape[:2]
+    shrunk = max(int(sigma / _NARROW), 1)
+    small = cv2.resize(picture, (width // shrunk, height // shrunk), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / shrunk)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _smoothed(drawn: Picture) -> Picture:
+    """Return (H, W, 3) of (H, W, 4), whose alpha marks the person: their outline blends with the room.
+
+    Several samples per pixel look the same at this size, and drawing them takes twice the time.
+    """
+    colours, person = np.ascontiguousarray(drawn[:, :, :3]), np.ascontiguousarray(drawn[:, :, 3])
+    outline = cv2.morphologyEx(person, cv2.MORPH_GRADIENT, _CROSS) > 0
+    return np.where(outline[:, :, None], cv2.GaussianBlur(colours, (3, 3), 0), colours)
 
 
 @cache
