@@ -64,7 +64,7 @@ def _milliseconds(draw: Callable[[Any], Any], points: Any, heights: Any) -> floa
 def _pyvista(
     camera: scene.Camera, room: scene.Room, body: bodies.Body, dressed: look.Dressed, *, shadows: bool
 ) -> tuple[Callable[[Any], Any], Callable[[], None]]:
-    """The same body on a plain floor: its points move, shaded smoothly, its outline smoothed in the picture."""
+    """The same body on a plain floor: its points move; shaded smoothly, outlines smoothed in the picture."""
     pyvista: Any = importlib.import_module("pyvista")
 
     faces = np.hstack([np.full((len(body.faces), 1), 3), body.faces]).ravel()
