@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from pushup_data.errors import BadInputError
@@ -57,20 +57,46 @@ def match(entries: dict[str, Entry], names: Iterable[str]) -> tuple[dict[str, En
     """Give each raw video (path below data/raw) its entry, by path or by bare file name.
 
     Returns the matched entries and the manifest's files that are no video here. Raises BadInputError where
-    a bare name could mean two videos.
+    a bare name could mean two videos, or two lines mean the same one.
     """
     found: dict[str, Entry] = {}
+    line: dict[str, str] = {}  # what it says under `file`, by video
     unused = []
     names = list(names)
     for file, entry in entries.items():
         same = [n for n in names if n == file] or [n for n in names if PurePosixPath(n).name == file]
         if len(same) > 1:
             raise BadInputError(f"manifest.csv: {file} could be {' or '.join(same)}; write its folder too")
-        if same:
-            found[same[0]] = entry
-        else:
+        if not same:
             unused.append(file)
+            continue
+        if same[0] in line:
+            raise BadInputError(
+                f"manifest.csv: {line[same[0]]} and {file} both mean {same[0]}; remove one of the two lines"
+            )
+        line[same[0]] = file
+        found[same[0]] = entry
     return found, unused
+
+
+def merge(entries: dict[str, Entry]) -> Entry:
+    """Return what is known of one video that lies there under several names, from their entries.
+
+    Raises BadInputError where they contradict each other: a consent or a subject must not get lost.
+    """
+    known: dict[str, str] = {}
+    said_by: dict[str, str] = {}
+    for name, entry in entries.items():
+        for column, value in asdict(entry).items():
+            if value == getattr(Entry(), column):  # says nothing
+                continue
+            if known.setdefault(column, value) != value:
+                raise BadInputError(
+                    f"manifest.csv: {said_by[column]} and {name} are the same video, but {column} is "
+                    f"{known[column]} and {value}; make the lines agree or remove the wrong one"
+                )
+            said_by.setdefault(column, name)
+    return Entry(**known)
 
 
 def _entry(row: dict[str, str | None], where: str) -> Entry:

@@ -120,6 +120,21 @@ def test_the_manifest_is_kept_and_read_again(filled, default_params, capsys):
     assert videos(filled).filter(subject="ana")["original_name"].to_list() == ["v2.mp4"]
 
 
+def test_what_is_known_of_a_copied_video_stays_known(filled, default_params):
+    shutil.copyfile(filled.raw / "v0.mp4", filled.raw / "a copy.mp4")  # sorted before it
+    shutil.copyfile(filled.raw / "v0.mp4", filled.raw / "w.mp4")
+    filled.manifest.write_text("file,subject,consent\nv0.mp4,ana,\nw.mp4,,no\n")
+    ingest.run(filled, default_params)
+    row = videos(filled).row(by_predicate=pl.col("subject") == "ana", named=True)
+    assert (row["original_name"], row["consent"]) == ("v0.mp4", "no")
+    assert reasons(filled) == {"a copy.mp4": "duplicate", "w.mp4": "duplicate"}
+    filled.manifest.write_text("file,subject,consent\nv0.mp4,ana,yes\nw.mp4,ana,no\n")
+    with pytest.raises(
+        BadInputError, match=r"v0\.mp4 and w\.mp4 are the same video, but consent is yes and no"
+    ):
+        ingest.run(filled, default_params)
+
+
 def test_removed_videos_are_pruned_but_not_most_of_them(filled, default_params):
     ingest.run(filled, default_params)
     (filled.raw / "v0.mp4").unlink()
@@ -185,3 +200,10 @@ def test_a_bare_name_that_could_mean_two(tmp_path):
     assert manifest.match(entries, ["deep/a.mp4"])[0]["deep/a.mp4"].subject == "x"
     with pytest.raises(BadInputError, match=r"deep/a\.mp4 or other/a\.mp4"):
         manifest.match(entries, ["deep/a.mp4", "other/a.mp4"])
+
+
+def test_two_lines_for_one_video():
+    entries = {"x/a.mp4": manifest.Entry("bob", consent="no"), "a.mp4": manifest.Entry("ann", consent="yes")}
+    assert len(manifest.match(entries, ["x/a.mp4", "a.mp4"])[0]) == 2
+    with pytest.raises(BadInputError, match=r"x/a\.mp4 and a\.mp4 both mean x/a\.mp4; remove one"):
+        manifest.match(entries, ["x/a.mp4"])

@@ -32,12 +32,16 @@ def run(workspace: Workspace, settings: Params, *, accept_removals: bool = False
     hashes, rejected = _hashes(workspace.raw, names)
     matched, unused = manifest.match(entries, names)
 
-    first: dict[str, str] = {}
-    for name, sha256 in hashes.items():
-        if sha256 in first:
-            rejected[name] = ("duplicate", f"has the same bytes as {first[sha256]}; remove one of the two")
-        first.setdefault(sha256, name)
-    raw = {name: sha256 for sha256, name in first.items()}
+    raw: dict[str, str] = {}
+    known: dict[str, manifest.Entry] = {}
+    for sha256, same in _by_hash(hashes).items():
+        told = {name: matched[name] for name in same if name in matched}
+        kept = next(iter(told), same[0])  # the one in the manifest: what is known of it must not get lost
+        raw[kept] = sha256
+        known[kept] = manifest.merge(told)
+        for name in same:
+            if name != kept:
+                rejected[name] = ("duplicate", f"has the same bytes as {kept}; remove one of the two")
     _guard(workspace, set(raw.values()), accept_removals)
 
     jobs = {name: _job(workspace, settings, name, sha256) for name, sha256 in raw.items()}
@@ -59,13 +63,12 @@ def run(workspace: Workspace, settings: Params, *, accept_removals: bool = False
         if "reason" in note:
             rejected[name] = (note["reason"], note["detail"])
         else:
-            rows.append(_row(name, sha256, matched.get(name, manifest.Entry()), note["video"]))
+            rows.append(_row(name, sha256, known[name], note["video"]))
     _prune(workspace, {job.target for job in jobs.values()}, {row["video_id"] for row in rows})
     tables.write(tables.VIDEOS, tables.VIDEOS.frame(rows), workspace.videos)
     bad = [{"original_name": n, "reason": r, "detail": d} for n, (r, d) in rejected.items()]
     tables.write(tables.QUARANTINE, tables.QUARANTINE.frame(bad), workspace.quarantine)
-    kept = sum(row["original_name"] in done for row in rows)
-    _report(rows, len(rejected), kept, unused)
+    _report(rows, len(rejected), sum(row["original_name"] in done for row in rows), unused)
 
 
 def _raw_names(raw: Path) -> list[str]:
@@ -102,6 +105,14 @@ def _hashes(raw: Path, names: list[str]) -> tuple[dict[str, str], dict[str, tupl
                 f"cannot be read ({e.strerror}); check its permissions and the disk",
             )
     return hashes, rejected
+
+
+def _by_hash(hashes: dict[str, str]) -> dict[str, list[str]]:
+    """Return the names of the files that have the same bytes, by their SHA-256."""
+    names: dict[str, list[str]] = {}
+    for name, sha256 in hashes.items():
+        names.setdefault(sha256, []).append(name)
+    return names
 
 
 def _guard(workspace: Workspace, now: set[str], accept_removals: bool) -> None:
