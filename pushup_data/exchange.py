@@ -138,11 +138,12 @@ def to_tasks(entries: Sequence[Entry], numbers: Mapping[str, int], workspace: Wo
 
     `numbers` are the reps' numbers within their videos; clips are played from the `workspace`'s own server.
     """
-    tasks: dict[tuple[str, int, int], Json] = {}
+    tasks: dict[tuple[object, ...], Json] = {}
     for entry in ledger.latest(entries).values():
         if entry.event == "deleted" or entry.region:  # of a whole video
             continue
-        at = (entry.server, entry.project, entry.task)
+        # By the boxes too, which a task says for all its annotations: what had none must not become absent.
+        at = (entry.server, entry.project, entry.task, frozenset(entry.answer))
         task = tasks.setdefault(at, _task(entry, numbers.get(entry.rep_id, 0), workspace))
         task["annotations"].append(
             {
@@ -165,8 +166,8 @@ def from_tasks(text: str, where: str, known: Taxonomy, people: Mapping[int, str]
 
     Returns the entries, and how many annotations are of tasks that are no rep tasks.
 
-    What an unticked box means is decided by the taxonomy `known`, as in a pull. Label Studio does not say
-    which server a file is from: then the file stands for it. Raises BadInputError.
+    What an unticked box means is decided by the taxonomy `known` and the task's boxes, as in a pull. Label
+    Studio does not say which server a file is from: then the file stands for it. Raises BadInputError.
     """
     elsewhere = f"file:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     entries: list[Entry] = []
@@ -207,6 +208,7 @@ def _task(entry: Entry, number: int, workspace: Workspace) -> Json:
         "view": entry.view,
         "number": number,
         "taxonomy": entry.taxonomy,
+        "boxes": list(entry.answer),
         "reasons": [],
         "shown": shown["predictor"],
         "player": player.html(player.locals_of(workspace, entry.clip), []),

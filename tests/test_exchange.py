@@ -96,6 +96,21 @@ def test_label_studios_json_gives_the_entries_back(default_taxonomy):
     assert exchange.from_tasks(json.dumps(tasks), "f.json", default_taxonomy, {}) == ([], 2)
 
 
+def test_json_says_nothing_of_errors_that_had_no_box(default_taxonomy):
+    before = default_taxonomy.model_copy(update={"errors": default_taxonomy.errors[1:]})
+    old, new = (
+        entry(n, answer=config.answer([], "side", k)[1]) for n, k in ((1, before), (2, default_taxonomy))
+    )
+    tasks = exchange.to_tasks([old, new], {}, Workspace(Path("w")))
+    found, _ = exchange.from_tasks(json.dumps(tasks), "f.json", default_taxonomy, {})
+    assert [e.answer for e in found] == [old.answer, new.answer]
+    for task in tasks:
+        del task["data"]["boxes"]
+    newer = default_taxonomy.model_copy(update={"version": 2})
+    found, _ = exchange.from_tasks(json.dumps(tasks), "f.json", newer, {})
+    assert [e.answer for e in found] == [{}, {}]
+
+
 def test_label_studios_own_export_needs_to_know_who_is_who(default_taxonomy):
     (task,) = exchange.to_tasks([entry(1)], {}, Workspace(Path("w")))
     task |= {"predictions": [17], "meta": {}}

@@ -77,6 +77,16 @@ def test_untouched_reps_are_judged_and_not_drawn(default_taxonomy):
     assert set_pull.boundaries(entries) == []
 
 
+def test_nothing_is_said_of_an_error_that_came_after_the_task(default_taxonomy):
+    before = default_taxonomy.model_copy(update={"errors": default_taxonomy.errors[1:]})
+    full = {"id": 3, "data": pushed(before)["data"]}
+    when = "2026-01-01T00:00:01.5Z"
+    annotation = {"id": 7, "result": UNTOUCHED, "was_cancelled": False, "completed_by": "a@example.org"}
+    annotation |= {"created_at": when, "updated_at": when, "lead_time": 30.0}
+    entries = set_pull.entries_of(annotation, full, "local:x", 2, default_taxonomy)
+    assert [set(e.answer) for e in entries] == [set(before.ids)] * 2
+
+
 def test_moved_and_new_regions_are_drawn_to_the_frame(default_taxonomy):
     result = [*region("v-f20", 3, 42), *region("v-f60", 45, 80), *region("Xy1", 90, 120, "head_dropped")]
     entries = by_rep(answered(default_taxonomy, result))

@@ -1,7 +1,7 @@
 """The labeling config of a rep task, made from the taxonomy, and how answers read in its terms."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -119,8 +119,21 @@ def note(result: Result) -> str:
     return " ".join(t.strip() for t in texts)
 
 
-def answer(result: Result, view: str, taxonomy: Taxonomy) -> tuple[bool, dict[str, Value]]:
-    """Return whether the rep is usable, and the value of each error of the taxonomy.
+def boxed(data: Mapping[str, Any], taxonomy: Taxonomy) -> Collection[str]:
+    """Return the errors that are known to have had a box when a task with this data was answered.
+
+    Errors that came into the taxonomy after the task was made are not among them. Of a task that does not say
+    its boxes and is of an older taxonomy, none is known to.
+    """
+    if "boxes" in data:
+        return list(data["boxes"])
+    return taxonomy.ids if data["taxonomy"] >= taxonomy.version else ()
+
+
+def answer(
+    result: Result, view: str, taxonomy: Taxonomy, boxed: Collection[str] | None = None
+) -> tuple[bool, dict[str, Value]]:
+    """Return whether the rep is usable, and the value of each error that had a box (`boxed`; None: all).
 
     Ticked is present; "can't tell", alone or beside a tick, is unknown; not ticked is absent only where the
     view shows the error. Of a rep that is not usable nothing is known.
@@ -129,6 +142,8 @@ def answer(result: Result, view: str, taxonomy: Taxonomy) -> tuple[bool, dict[st
     errors, unsure = set(boxes(result, "errors")), set(boxes(result, "unsure"))
     values: dict[str, Value] = {}
     for error in taxonomy.errors:
+        if boxed is not None and error.id not in {*boxed, *errors, *unsure}:
+            continue
         if not usable or error.id in unsure:
             values[error.id] = "unknown"
         elif error.id in errors:

@@ -91,7 +91,7 @@ def entry_of(annotation: Json, task: Json, server: str, project: int, taxonomy: 
     if "ext_id" not in data or "shown" not in data:
         return None
     result = annotation["result"]
-    usable, values = config.answer(result, data["view"], taxonomy)
+    usable, values = config.answer(result, data["view"], taxonomy, config.boxed(data, taxonomy))
     by = annotation["completed_by"]
     mail = by["email"] if isinstance(by, dict) else by
     return Entry(

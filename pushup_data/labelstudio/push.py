@@ -164,6 +164,7 @@ def _task(rep: Mapping[str, Any], said: Mapping[str, Json], known: Taxonomy) -> 
         "view": rep["view"],
         "number": rep["number"],
         "taxonomy": known.version,
+        "boxes": list(known.ids),  # by it, a pull knows what an unticked box can have meant
         "reasons": reasons,
         "shown": shown,
     }

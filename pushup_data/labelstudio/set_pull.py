@@ -99,7 +99,7 @@ def entries_of(annotation: Json, full: Json, server_name: str, project: int, tax
         if only_bounds and not moved:
             continue
         view = rep["view"] if rep else data["view"]
-        usable, values = config.answer(said, view, taxa)
+        usable, values = config.answer(said, view, taxa, config.boxed(data, taxa))
         made.append(
             Entry(
                 **(common | ({"event": "skip"} if only_bounds else {})),

@@ -70,6 +70,7 @@ def task(video: Mapping[str, Any], view: str, reps: Sequence[Mapping[str, Any]],
         "view": view,
         "reps": shown,
         "taxonomy": known.version,
+        "boxes": list(known.ids),
     }
     data["key"] = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
     regions = [region(rep["rep_id"], (rep["start"], rep["end"])) for rep in shown]
