@@ -1,6 +1,7 @@
 """What a set task shows, and what its annotations mean."""
 
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 from label_studio_sdk.label_interface import LabelInterface
 
@@ -63,6 +64,55 @@ def test_the_task_shows_the_bounds_and_nothing_of_the_machines_opinion(default_t
         ("v-f60", [{"start": 46, "end": 80}]),
     ]
     assert {r["type"] for r in prediction["result"]} == {"timelinelabels"}
+
+
+class Project:
+    """A project of two set tasks elsewhere, the second of which is answered while videos are uploaded."""
+
+    access = SimpleNamespace(local=False)
+
+    def __init__(self, known):
+        counts = {"annotations": [], "drafts": [], "total_annotations": 0, "cancelled_annotations": 0}
+        data = {"key": "old", "video": ""}
+        self.there = {n: {"id": n, "data": data | {"video_id": f"v{n}"}} | counts for n in (1, 2)}
+        self.config = set_config.render(known)
+        self.imported = []
+
+    def project(self, title):
+        return {"id": 5, "title": title, "label_config": self.config}
+
+    def update_project(self, number, changes):
+        pass
+
+    def tasks(self, number, include):
+        return list(self.there.values())
+
+    def upload(self, number, name, content):
+        self.there[2]["total_annotations"] = 1
+        return f"/data/{name}"
+
+    def delete_untouched(self, number, tasks, locked):
+        free = [n for n in tasks if not self.there[n]["total_annotations"]]
+        for n in free:
+            del self.there[n]
+        return len(free)
+
+    def import_tasks(self, number, tasks):
+        self.imported += [t["data"]["video_id"] for t in tasks]
+
+
+def test_a_set_answered_while_videos_are_uploaded_is_not_replaced(
+    workspace, default_params, default_taxonomy
+):
+    there = Project(default_taxonomy)
+    tasks = [sets.task(VIDEO | {"video_id": f"v{n}"}, "side", REPS, default_taxonomy) for n in (1, 2, 3)]
+    for n in (1, 2, 3):
+        workspace.video(f"v{n}").parent.mkdir(parents=True, exist_ok=True)
+        workspace.video(f"v{n}").write_bytes(b"")
+    done = sets.sync(there, workspace, default_params.labelstudio, tasks, default_taxonomy)
+    assert done == (2, 1)
+    assert list(there.there) == [2]
+    assert there.imported == ["v1", "v3"]
 
 
 def test_untouched_reps_are_judged_and_not_drawn(default_taxonomy):

@@ -164,10 +164,6 @@ class Client:
                 deleted += self._send("POST", path, body, repeat=True)["processed_items"]
         return deleted
 
-    def delete_task(self, task: int) -> None:
-        """Delete a task; the caller has made sure that nobody has touched it."""
-        self._send("DELETE", f"/api/tasks/{task}", repeat=True)
-
     def annotate(self, task: int, annotation: Json) -> None:
         """Add an annotation, as the user whose token this is."""
         self._send("POST", f"/api/tasks/{task}/annotations", annotation)

@@ -91,27 +91,33 @@ def sync(
 ) -> tuple[int, int]:
     """Make the project hold these tasks beside those that are there; return how many are new, how many kept.
 
-    A video's task stays as it is where somebody has touched it, and where its reps are still the same.
+    A video's task stays as it is where somebody has touched it, also meanwhile, and where its reps are still
+    the same.
     """
+
+    def locked() -> set[int]:
+        return server.locked(workspace) if client.access.local else set()
+
     number = _project(client, settings, known)
     if client.access.local:
         _serve(client, number, workspace)
-    locked = server.locked(workspace) if client.access.local else set()
+    opened = locked()
     listed = "id,data,annotations,drafts,total_annotations,cancelled_annotations"
     there = {t["data"].get("video_id"): t for t in client.tasks(number, listed)}
-    new = []
+    ready: list[tuple[Json, int | None]] = []  # with the task in whose place it comes
     for wanted in tasks:
         data = wanted["data"]
         old = there.get(data["video_id"])
-        if old and (_touched(old) or old["id"] in locked or old["data"]["key"] == data["key"]):
+        if old and (_touched(old) or old["id"] in opened or old["data"]["key"] == data["key"]):
             continue
         path = workspace.video(data["video_id"])
         address = player.local(path) if client.access.local else old and old["data"]["video"]
         if not address:
             address = client.upload(number, path.name, path.read_bytes())
-        if old:
-            client.delete_task(old["id"])
-        new.append({**wanted, "data": {**data, "video": address}})
+        ready.append(({**wanted, "data": {**data, "video": address}}, old["id"] if old else None))
+    client.delete_untouched(number, [old for _, old in ready if old is not None], locked)
+    left = {t["id"] for t in client.tasks(number, "id")}  # uploads take minutes, in which people annotate
+    new = [task for task, old in ready if old not in left]
     if new:
         client.import_tasks(number, new)
         client.update_project(number, {"model_version": config.VERSION})
