@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 from pushup_data import files, ledger, locks, tables, taxonomy
 from pushup_data.errors import BadInputError
 from pushup_data.labelstudio import config, player, pull
-from pushup_data.ledger import Entry
+from pushup_data.ledger import Entry, Key
 from pushup_data.taxonomy import Taxonomy, describe
 from pushup_data.workspace import Workspace
 
@@ -36,7 +37,7 @@ class Merged:
 
     new: list[Entry]
     known: int  # the ledger has them already
-    older: int  # the ledger has a newer version of the same annotation, which must stay the last one
+    older: int  # the ledger is further on with the same annotation, and what it ends with must stay the last
 
 
 def export(workspace: Workspace, path: Path) -> str:
@@ -86,19 +87,22 @@ def load(workspace: Workspace, path: Path, people: Mapping[int, str]) -> str:
 
 
 def merge(have: Sequence[Entry], found: Iterable[Entry]) -> Merged:
-    """Return which entries to append so that the ledger says what both say, the newest version last."""
-    seen = {entry.model_dump_json() for entry in have}
-    latest = dict(ledger.latest(have))
-    new, known, older = [], 0, 0
-    for entry in sorted(found, key=_age):
-        last = latest.get(entry.key)
-        if entry.model_dump_json() in seen:
-            known += 1
-        elif last is not None and _age(entry) <= _age(last):
-            older += 1
-        else:
-            new.append(entry)
-            latest[entry.key] = entry
+    """Return which entries to append so that the ledger says what both say, the newest version last.
+
+    In whatever order they are found: of one version, the longer story counts.
+    """
+    ours, theirs = _versions(have), _versions(found)
+    newest = {key: ledger.moment(entry.updated_at) for key, entry in ledger.latest(have).items()}
+    new: list[Entry] = []
+    known = older = 0
+    for (key, when), given in sorted(theirs.items(), key=lambda version: version[0][1]):
+        mine = ours.get((key, when), [])
+        told = max(_story(mine), default=-1)
+        more = [] if when < newest.get(key, when) else [e for at, e in _story(given).items() if at > told]
+        there = sum(entry in mine for entry in given)
+        known += min(there, len(given) - len(more))
+        older += max(0, len(given) - len(more) - there)
+        new += more
     return Merged(new, known, older)
 
 
@@ -236,9 +240,24 @@ def _cell(field: str, value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _age(entry: Entry) -> tuple[datetime, bool]:
-    """Sort key of versions: a tombstone carries the time of the version that it ends."""
-    return (ledger.moment(entry.updated_at), entry.event == "deleted")
+def _versions(entries: Iterable[Entry]) -> dict[tuple[Key, datetime], list[Entry]]:
+    """Return the entries of each version: a tombstone carries the time of the version that it ends."""
+    found: dict[tuple[Key, datetime], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        found[entry.key, ledger.moment(entry.updated_at)].append(entry)
+    return found
+
+
+def _story(version: Sequence[Entry]) -> dict[int, Entry]:
+    """Return a version's entries by their place: there (0), deleted (1), there again from a backup (2) …
+
+    Neither comes twice in a row: what a file repeats is left out.
+    """
+    there = [entry for entry in version if entry.event != "deleted"]
+    gone = [entry for entry in version if entry.event == "deleted"]
+    places = {2 * n: entry for n, entry in enumerate(there[: len(gone) + 1])}
+    places |= {2 * n + 1: entry for n, entry in enumerate(gone[: max(1, len(there))])}
+    return dict(sorted(places.items()))
 
 
 def _check_suffix(path: Path) -> None:

@@ -38,8 +38,9 @@ def ledgers(draw) -> list[ledger.Entry]:
                 result=draw(st.just([]) | st.builds(config.written, TEXT)),
             )
         )
-        if draw(st.booleans()):
-            made.append(made[-1].model_copy(update={"event": "deleted"}))
+        there = made[-1]
+        for event in ["deleted", there.event, "deleted"][: draw(st.integers(0, 3))]:  # again from a backup
+            made.append(there.model_copy(update={"event": event}))
     return made
 
 
@@ -69,6 +70,18 @@ def test_an_older_or_shuffled_file_never_changes_what_stands(entries, cut, rando
     assert {e.key: e for e in ledger.standing([*older, *merged.new])} == {
         e.key: e for e in ledger.standing(entries)
     }
+
+
+def test_what_came_back_from_a_backup_stands_and_what_a_file_repeats_does_no_harm():
+    there, gone = entry(1), entry(1, "deleted")
+    for found in ([there, gone, there], [gone, there, there], [there, there, gone]):
+        assert exchange.merge([], found).new == [there, gone, there]
+    assert exchange.merge([there, gone], [there, gone, there]) == exchange.Merged([there], 2, 0)
+    assert exchange.merge([there, gone, there], [there, gone]).new == []
+    assert exchange.merge([there], [gone]).new == [gone]
+    assert exchange.merge([gone], [there, gone]).new == []
+    assert exchange.merge([there], [there, there]) == exchange.Merged([], 2, 0)
+    assert exchange.merge([], [there, there]).new == [there]
 
 
 def test_a_version_that_the_ledger_never_saw_is_left_out_where_it_is_older():
