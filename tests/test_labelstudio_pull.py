@@ -49,6 +49,10 @@ def test_changes_are_asked_for_from_before_the_newest_on():
     assert pull._since(times) == "2026-01-01T09:45:00.000001Z"
 
 
+def test_a_time_of_another_zone_is_asked_for_in_utc():
+    assert pull._since(["2026-01-01T10:00:00+02:00"]) == "2026-01-01T07:45:00.000000Z"
+
+
 def test_nothing_known_or_a_clock_that_was_wrong_means_all():
     assert pull._since([]) == ""
     assert pull._since([(datetime.now(UTC) + timedelta(days=1)).isoformat()]) == ""

@@ -46,7 +46,7 @@ def _since(times: Sequence[str]) -> str:
     newest = max((ledger.moment(time) for time in times), default=None)
     if newest is None or newest > datetime.now(UTC):
         return ""
-    return (newest - _WINDOW).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (newest - _WINDOW).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _read(
