@@ -145,7 +145,9 @@ def queue(
     ]
     askable.sort(key=lambda r: (-doubts[r], _hash(seed, "draw", r)))
     room = settings.budget - len(measured) - len(beside)
-    reviewed = askable[: min(room, int(settings.budget * settings.review_share + 0.5))]
+    # Those that nobody has answered yet are part of the share: no run asks for more than it.
+    reviews = max(int(settings.budget * settings.review_share + 0.5) - len(waiting), 0)
+    reviewed = askable[: min(room, reviews)]
     room -= len(reviewed)
     chosen = _spread(ranked, video, Counter(video[r] for r in beside), room)
     # Train has run out: better to measure more exactly than to have people wait.

@@ -16,7 +16,7 @@ def of_rep(workspace: Workspace, name: str) -> list[str]:
     """Return the story of the rep of this id, or of the only one whose id begins so. Raises BadInputError."""
     reps = tables.read(tables.REPS, workspace.reps, default_empty=True)
     entries = labels.placed(ledger.read(workspace.annotations), reps)
-    known = {*reps["rep_id"], *(entry.rep_id for entry in entries)}
+    known = {*reps["rep_id"], *(entry.rep_id for entry in entries)} - {""}
     fitting = [name] if name in known else sorted(rep for rep in known if rep.startswith(name))
     if len(fitting) != 1:
         found = f"{len(fitting)} reps begin with" if fitting else "no rep begins with"

@@ -39,14 +39,16 @@ class Filed:
 def file(entries: Iterable[Entry], reps: pl.DataFrame) -> Filed:
     """Sort standing annotations by what they are worth for the tables.REPS of today.
 
-    Where one person judged one rep several times (in two tasks, projects or servers) the newest counts.
+    Where one person judged one rep several times (in two tasks, projects or servers) the newest counts; of
+    several regions of one annotation the one that covers the rep best: who repairs a rep that was cut in two
+    draws one bar over both, and what is left of the other says nothing of it.
     """
     entries = placed(entries, reps)
     bounds = bounds_of(reps)
     orphans = []
     newest: dict[tuple[str, str], Entry] = {}
     superseded = []
-    for entry in sorted(entries, key=_age):
+    for entry in sorted(entries, key=lambda entry: _age(entry, bounds)):
         why = misfit(entry, bounds)
         if why:
             orphans.append(Orphan(entry, why))
@@ -96,6 +98,10 @@ def misfit(entry: Entry, bounds: Mapping[str, tuple[int, int]]) -> str | None:
     return None if overlap >= MIN_OVERLAP else f"the rep moved: {overlap:.0%} overlap"
 
 
-def _age(entry: Entry) -> tuple[datetime, datetime, str, int, int, str]:
-    """Sort key, oldest first."""
-    return (ledger.moment(entry.updated_at), ledger.moment(entry.created_at), *entry.key)
+def _age(
+    entry: Entry, bounds: Mapping[str, tuple[int, int]]
+) -> tuple[datetime, datetime, str, int, int, float, str]:
+    """Sort key, oldest first; the regions of one annotation by how well they cover their rep."""
+    covered = frames.overlap(bounds.get(entry.rep_id, (0, 0)), (entry.start, entry.end))
+    times = ledger.moment(entry.updated_at), ledger.moment(entry.created_at)
+    return (*times, entry.server, entry.project, entry.annotation, covered, entry.region)

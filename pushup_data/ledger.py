@@ -73,14 +73,18 @@ class Entry(BaseModel):
 
 def read(directory: Path) -> list[Entry]:
     """Return all entries, oldest first. Raises BadInputError naming file and line."""
-    entries = []
+    entries: list[Entry] = []
     for path in sorted(directory.glob("*.jsonl")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                entries.append(Entry.model_validate_json(line))
-            except ValidationError as e:
-                text = f"{path}:{number}: {describe(e)}; restore the file from git, never edit it"
-                raise BadInputError(text) from None
+        number = 0
+        try:
+            with path.open(encoding="utf-8") as file:
+                # Not splitlines(): that would also split at what a note may hold, like U+2028.
+                for line in file:
+                    number += 1
+                    entries.append(Entry.model_validate_json(line))
+        except (ValidationError, UnicodeDecodeError) as e:
+            text = f"{path}:{number}: {describe(e)}; restore the file from git, never edit it"
+            raise BadInputError(text) from None
     return entries
 
 
@@ -92,7 +96,8 @@ def append(directory: Path, entries: Sequence[Entry]) -> Path | None:
     for left in directory.glob(".*.jsonl.tmp"):  # by a process that was killed; pull holds a lock
         left.unlink()
     text = "".join(entry.model_dump_json() + "\n" for entry in entries)
-    numbers = [int(p.name.split("-")[0]) for p in directory.glob("*.jsonl")]
+    names = (path.name.partition("-")[0] for path in directory.glob("*.jsonl"))
+    numbers = [int(name) for name in names if name.isdecimal()]
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     path = directory / f"{max(numbers, default=0) + 1:06d}-{digest}.jsonl"
     temporary = directory / f".{path.name}.tmp"

@@ -165,5 +165,7 @@ def load(path: Path) -> Params:
         raise MissingInputError(f"{path} is not there; run `pushup-data init {path.parent}` to restore it")
     try:
         return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except UnicodeDecodeError as e:
+        raise BadInputError(f"{path}: {e}; save it as UTF-8") from None
     except (yaml.YAMLError, ValidationError) as e:
         raise BadInputError(f"{path}: {describe(e)}") from None

@@ -1,13 +1,12 @@
 """Where the loop stands, and the next thing to do: `pushup-data status`."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pushup_data import files, ledger, reviews, tables, verdict
+from pushup_data import acquisition, files, ledger, reviews, tables, verdict
 from pushup_data.labelstudio import server
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
@@ -48,10 +47,9 @@ def survey(workspace: Workspace) -> Standing:
     entries = ledger.read(workspace.annotations)
     raw = _raw_files(workspace.raw)
     known = {*videos["original_name"], *quarantine["original_name"]}
-    seen = {e.rep_id for e in ledger.latest(entries).values() if e.event != "deleted"}
-    people: dict[str, set[str]] = defaultdict(set)
-    for entry in ledger.standing(entries):
-        people[entry.rep_id].add(entry.annotator)
+    reps = table(tables.REPS, workspace.reps)
+    done = acquisition.history(entries, reps)
+    people, seen = done.voters, {*done.voters, *done.skipped}
     wanted_opinions = queue.select("rep_id", pl.col("opinions").fill_null(1)).iter_rows()
     known_labels = labels.filter((pl.col("value") != "unknown") | ~pl.col("usable"))
     return Standing(
@@ -60,7 +58,7 @@ def survey(workspace: Workspace) -> Standing:
         videos=len(videos),
         subjects=videos["subject"].n_unique(),
         quarantined=len(quarantine),
-        reps=len(table(tables.REPS, workspace.reps)),
+        reps=len(reps),
         queued=len(queue),
         waiting=len(set(queue["rep_id"]) - seen),
         others=sum(0 < len(people.get(r, ())) < wanted for r, wanted in wanted_opinions),

@@ -50,6 +50,7 @@ def asked(
     reviewed = queue.filter(pl.col("reason") == "review").select("rep_id")
     doubted = doubts.filter(pl.col("doubt") > MIN_DOUBT).select("rep_id", "error", "value", "probability")
     open_ = tied(consensus).select("rep_id", "error", "value", probability=pl.lit(None, dtype=pl.Float64))
+    doubted = doubted.join(open_, on=["rep_id", "error"], how="anti")  # of labels from before the tie
     before = set(known.select("rep_id", "votes").iter_rows())
     rows = [
         row | {"votes": votes.get(row["rep_id"], 0)}

@@ -59,7 +59,7 @@ def assign(
     give the same answer in whatever order rows come.
     Raises BadInputError where an existing row names a split that is none.
     """
-    wrong = existing.filter(~pl.col("split").is_in(SPLITS))
+    wrong = existing.filter(pl.col("split").is_null() | ~pl.col("split").is_in(SPLITS))
     if len(wrong):
         subject, split = wrong.select("subject", "split").row(0)
         raise BadInputError(

@@ -26,6 +26,12 @@ class Table:
     row: str
     columns: Mapping[str, Any]
     key: tuple[str, ...]
+    kept: bool = False  # in git, and nothing makes it again: whoever deletes it loses what it holds
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a damaged file."""
+        return "restore it from git" if self.kept else "delete it and run `dvc repro` to make it again"
 
     def empty(self) -> pl.DataFrame:
         """Return a valid table of no rows."""
@@ -42,22 +48,17 @@ class Table:
         missing = [c for c in self.columns if c not in frame.columns]
         extra = [c for c in frame.columns if c not in self.columns]
         if missing or extra:
-            raise BadInputError(
-                f"{name}: columns missing {missing}, not expected {extra}; "
-                f"delete the file and run `dvc repro` to make it again"
-            )
+            raise BadInputError(f"{name}: columns missing {missing}, not expected {extra}; {self.remedy}")
         try:
             frame = frame.select([pl.col(c).cast(t) for c, t in self.columns.items()])
         except pl.exceptions.PolarsError as e:
-            raise BadInputError(
-                f"{name}: {e}; delete the file and run `dvc repro` to make it again"
-            ) from None
+            raise BadInputError(f"{name}: {e}; {self.remedy}") from None
         keyed = frame.select(self.key)
         if keyed.null_count().sum_horizontal().sum():
-            raise BadInputError(f"{name}: a row without {', '.join(self.key)}")
+            raise BadInputError(f"{name}: a row without {', '.join(self.key)}; {self.remedy}")
         if keyed.is_duplicated().any():
             twice = keyed.filter(keyed.is_duplicated()).row(0)
-            raise BadInputError(f"{name}: two rows for {', '.join(map(str, twice))}")
+            raise BadInputError(f"{name}: two rows for {', '.join(map(str, twice))}; {self.remedy}")
         return frame.sort(self.key)
 
 
@@ -203,6 +204,7 @@ ASSIGNMENTS = Table(
     "where a subject was put, once and for all",
     {"subject": pl.String, "split": pl.String, "reason": pl.String},
     ("subject",),
+    kept=True,
 )
 
 LEFT_OUT = Table(
@@ -234,6 +236,7 @@ REP_REGISTRY = Table(
         "end": pl.Int64,
     },
     ("rep_id",),
+    kept=True,
 )
 
 PREDICTIONS = Table(
@@ -297,6 +300,7 @@ REVIEWS = Table(
         "probability": pl.Float64,  # of present, then; null: people contradicted each other
     },
     ("rep_id", "error", "votes"),
+    kept=True,
 )
 
 SAMPLES = Table(
@@ -389,11 +393,19 @@ def read(table: Table, path: Path, *, default_empty: bool = False) -> pl.DataFra
         raise MissingInputError(f"{path} is not there; run `dvc repro` to make it")
     try:
         if path.suffix == ".csv":
+            _merged(path)
             frame = pl.read_csv(path, schema_overrides=dict(table.columns), infer_schema=False)
         else:
             frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as e:
-        raise BadInputError(
-            f"{path} cannot be read ({e}); delete it and run `dvc repro` to make it again"
-        ) from None
+        raise BadInputError(f"{path} cannot be read ({e}); {table.remedy}") from None
     return table.check(frame, str(path))
+
+
+def _merged(path: Path) -> None:
+    """Raise BadInputError where git has left both sides of a conflict in the file: they read as rows."""
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        if line.startswith((b"<<<<<<<", b"=======", b">>>>>>>")):
+            raise BadInputError(
+                f"{path}:{number}: git's mark of a conflict; resolve it, keeping both sides' rows"
+            )

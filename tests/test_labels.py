@@ -24,3 +24,13 @@ def test_an_orphan_does_not_supersede_an_annotation_that_fits():
     fits = said("present", annotation=1)
     newer = said("absent", annotation=2, start=15, end=35, updated_at="2026-05-01T00:00:00Z")
     assert labels.file([fits, newer], REPS).counted == [fits]
+
+
+def test_who_draws_one_bar_over_a_rep_cut_in_two_is_not_outdone_by_the_bar_they_deleted():
+    # Both are of one annotation: the same person, task and times.
+    whole = said("present", region="vid-f28", drawn=True, start=0, end=20)
+    deleted = said("present", region="vid-f77", rep_id="gone", usable=False, answer={}, start=9, end=20)
+    for order in ([whole, deleted], [deleted, whole]):
+        filed = labels.file(order, REPS)
+        assert filed.counted == [whole.model_copy(update={"rep_id": "abc-f10"})]
+        assert [e.region for e in filed.superseded] == ["vid-f77"]

@@ -71,3 +71,23 @@ def test_a_damaged_line_is_named(tmp_path, field, new):
     path.write_text(path.read_text().replace(f'"{field}":{old}', f'"{field}":{new}'))
     with pytest.raises(BadInputError, match=rf"{path.name}:2: {field}"):
         ledger.read(tmp_path)
+
+
+@pytest.mark.parametrize("pasted", ["\u2028", "\u2029", "\x85", "\x0b", "\r\n"])
+def test_a_note_may_hold_whatever_was_pasted_into_it(tmp_path, pasted):
+    noted = entry(1, note=f"hips{pasted}low")
+    ledger.append(tmp_path, [noted, entry(2)])
+    assert ledger.read(tmp_path) == [noted, entry(2)]
+
+
+def test_a_file_with_a_name_of_its_own_is_read_and_numbers_go_on(tmp_path):
+    path = ledger.append(tmp_path, [entry(1)])
+    path.rename(tmp_path / "from-anna.jsonl")
+    assert ledger.append(tmp_path, [entry(2)]).name.startswith("000001-")
+    assert {e.annotation for e in ledger.read(tmp_path)} == {1, 2}
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "000001-x.jsonl").write_bytes(entry(1).model_dump_json().encode() + b"\n\xff\n")
+    with pytest.raises(BadInputError, match=r"000001-x\.jsonl.*restore the file from git"):
+        ledger.read(tmp_path)

@@ -35,3 +35,10 @@ def test_a_wrong_setting_is_named(tmp_path, old, new, said):
 def test_missing_file_says_how_to_get_it(tmp_path):
     with pytest.raises(MissingInputError, match="pushup-data init"):
         params.load(tmp_path / "params.yaml")
+
+
+def test_a_file_that_is_not_utf8_says_how_to_save_it(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes("title: Liegestütze".encode("cp1252"))
+    with pytest.raises(BadInputError, match="save it as UTF-8"):
+        params.load(path)

@@ -56,7 +56,27 @@ def test_hidden_files_and_the_manifest_are_not_videos(workspace):
     assert progress.survey(workspace).raw == 2
 
 
+def reps_at(workspace, *starts: int) -> None:
+    """Three reps, of frames as entry() has them unless one has moved since."""
+    rows = [
+        {"rep_id": f"abc-f{i}", "video_id": "abc", "start": start, "bottom": start + 10, "end": start + 20}
+        for i, start in enumerate(starts)
+    ]
+    tables.write(tables.REPS, tables.REPS.frame(rows), workspace.reps)
+
+
+def test_what_was_annotated_before_its_rep_moved_waits_again(workspace):
+    rows = [{"position": 0, "rep_id": "abc-f0", "reason": "random", "blind": True, "opinions": 1}]
+    tables.write(tables.QUEUE, tables.QUEUE.frame(rows), workspace.queue)
+    ledger.append(workspace.annotations, [entry(1, rep_id="abc-f0")])
+    reps_at(workspace, 0)
+    assert progress.survey(workspace).waiting == 0
+    reps_at(workspace, 500)
+    assert progress.survey(workspace).waiting == 1
+
+
 def test_what_is_annotated_no_longer_waits(workspace):
+    reps_at(workspace, 0, 0, 0)
     rows = [{"position": i, "rep_id": f"abc-f{i}", "reason": "random", "blind": True} for i in range(3)]
     tables.write(tables.QUEUE, tables.QUEUE.frame(rows), workspace.queue)
     ledger.append(workspace.annotations, [entry(1, rep_id="abc-f0"), entry(2, "skip", rep_id="abc-f1")])
@@ -76,6 +96,7 @@ def test_the_last_metrics_are_said(workspace, default_params):
 
 
 def test_who_has_annotated_a_rep_waits_for_the_others(workspace):
+    reps_at(workspace, 0, 0, 0)
     rows = [
         {"position": i, "rep_id": f"abc-f{i}", "reason": reason, "blind": True, "opinions": 2}
         for i, reason in enumerate(["random", "overlap", "review"])

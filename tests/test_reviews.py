@@ -59,6 +59,11 @@ def test_a_review_is_written_down_once_and_for_ever():
     assert third.select("votes", "value").rows() == [(1, "present"), (2, "unknown")]
 
 
+def test_a_label_that_was_in_doubt_before_people_contradicted_each_other_is_asked_for_once():
+    asked = reviews.asked(NONE, queue("a"), doubts(a=0.9), labels(label("a", "unknown", 1, 1)), {"a": 2})
+    assert asked.select("votes", "value").rows() == [(2, "unknown")]
+
+
 @pytest.mark.parametrize(
     ("now", "votes", "outcome"),
     [

@@ -92,9 +92,10 @@ def test_one_person_with_most_of_the_data_goes_to_train():
     assert dict(assignments.select("subject", "split").iter_rows())["huge"] == "train"
 
 
-def test_a_split_that_is_none_is_refused():
-    wrong = tables.ASSIGNMENTS.frame([{"subject": "ann", "split": "tset", "reason": ""}])
-    with pytest.raises(BadInputError, match="ann is in 'tset'"):
+@pytest.mark.parametrize("split", ["tset", None])
+def test_a_split_that_is_none_is_refused(split):
+    wrong = tables.ASSIGNMENTS.frame([{"subject": "ann", "split": split, "reason": ""}])
+    with pytest.raises(BadInputError, match=f"ann is in '{split}'"):
         splits.assign(wrong, *data({"ann": (1, "side", 0.1)}), SHARES, 0)
 
 

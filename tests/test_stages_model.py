@@ -6,13 +6,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pushup_data import splits, tables
+from pushup_data import ledger, splits, tables
 from pushup_data.errors import LabelsAtRiskError, MissingInputError
 from pushup_data.labelstudio import backend, push
 from pushup_data.model import predictor
 from pushup_data.stages import evaluate, labels, predict, select, split, train
 from tests.figures import film, push_up
 from tests.rounds import REPS_EACH, annotate, fill, read, run, settings, write
+from tests.test_ledger import entry
+from tests.voting import REPS
 
 WRITTEN = (
     "data/labels.parquet",
@@ -327,6 +329,15 @@ def test_the_backend_says_of_a_task_what_push_puts_there(rounds, default_taxonom
     hidden = tables.read(tables.VIDEOS, workspace.videos).with_columns(consent=pl.lit("no"))
     tables.write(tables.VIDEOS, hidden, workspace.videos)
     assert ask() == [[]] * 6
+
+
+def test_labels_of_who_is_left_out_of_all_splits_stop_nothing(workspace):
+    ledger.append(workspace.annotations, [entry(1, rep_id="abc-f10")])
+    placed = tables.ASSIGNMENTS.frame([{"subject": "bob", "split": "train"}])
+    now = tables.ASSIGNMENTS.frame([{"subject": who, "split": "train"} for who in ("ann", "bob")])
+    split._guard(workspace, REPS, placed, placed)
+    with pytest.raises(LabelsAtRiskError, match=r"1 subjects with labels have no row \(ann\)"):
+        split._guard(workspace, REPS, placed, now)
 
 
 def test_labels_without_a_place_stop_the_split_until_told(rounds):

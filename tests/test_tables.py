@@ -100,3 +100,19 @@ def test_csv_keeps_numbers_and_commas(tmp_path):
     row = {"rep_id": "00123-f7", "video_id": "00123", "start": 1, "bottom": 7, "end": 12}
     tables.write(tables.REP_REGISTRY, tables.REP_REGISTRY.frame([row]), path)
     assert tables.read(tables.REP_REGISTRY, path).to_dicts() == [row]
+
+
+def test_what_nothing_can_make_again_is_never_to_be_deleted(tmp_path):
+    for table in (tables.REP_REGISTRY, tables.ASSIGNMENTS, tables.REVIEWS):
+        path = tmp_path / table.name
+        path.write_text("a;b\n1;2\n")
+        with pytest.raises(BadInputError, match="restore it from git") as error:
+            tables.read(table, path)
+        assert "delete" not in str(error.value)
+
+
+def test_a_merge_that_was_left_half_done_is_no_row(tmp_path):
+    path = tmp_path / "assignments.csv"
+    path.write_text("subject,split,reason\n<<<<<<< HEAD\nann,train,x\n=======\nann,test,x\n>>>>>>> other\n")
+    with pytest.raises(BadInputError, match=r"assignments\.csv:2: git's mark of a conflict"):
+        tables.read(tables.ASSIGNMENTS, path)

@@ -62,3 +62,10 @@ def test_the_coachs_page_says_all_of_every_error(default_taxonomy):
             assert text
             assert text in part
     assert "Seen from the front; not from the side or obliquely." in parts[-1]
+
+
+def test_a_file_that_is_not_utf8_says_how_to_save_it(tmp_path):
+    path = tmp_path / "taxonomy.yaml"
+    path.write_bytes("title: Liegestütze".encode("cp1252"))
+    with pytest.raises(BadInputError, match="save it as UTF-8"):
+        taxonomy.load(path)

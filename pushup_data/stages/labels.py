@@ -29,7 +29,8 @@ def run(workspace: Workspace, params: Params) -> None:
     """
     known = taxonomy.load(workspace.taxonomy)
     reps = tables.read(tables.REPS, workspace.reps)
-    assignments = tables.read(tables.ASSIGNMENTS, workspace.assignments)
+    left = tables.read(tables.LEFT_OUT, workspace.left_out, default_empty=True)
+    split = splits.of_reps(reps, tables.read(tables.ASSIGNMENTS, workspace.assignments), left)
     asked = tables.read(tables.REVIEWS, workspace.reviews, default_empty=True)
     filed = labels.file(ledger.standing(ledger.read(workspace.annotations)), reps)
     unselected = reviews.unselected(filed.counted, asked)
@@ -48,7 +49,7 @@ def run(workspace: Workspace, params: Params) -> None:
         votes=dict(Counter(e.rep_id for e in filed.counted)),
         reps=reps,
         rules=tables.read(tables.RULES, workspace.rules),
-        train={r for r, split in splits.of_reps(reps, assignments).items() if split == "train"},
+        train={rep_id for rep_id, side in split.items() if side == "train"},
         taxonomy=known,
         bootstrap=params.evaluate.bootstrap,
         seed=params.seed,

@@ -45,10 +45,10 @@ def run(workspace: Workspace, params: Params, *, place_anew: bool = False) -> No
     reps = tables.read(tables.REPS, workspace.reps)
     rules = tables.read(tables.RULES, workspace.rules)
     existing = tables.read(tables.ASSIGNMENTS, workspace.assignments, default_empty=True)
-    if not place_anew:
-        _guard(workspace, reps, existing)
     links = _links(workspace, params, reps)
     assignments = splits.assign(existing, reps, rules, params.split, params.seed, links=links)
+    if not place_anew:
+        _guard(workspace, reps, existing, assignments)
     tables.write(tables.ASSIGNMENTS, assignments, workspace.assignments)
     # From the file, as every later stage will read it.
     written = tables.read(tables.ASSIGNMENTS, workspace.assignments)
@@ -69,11 +69,16 @@ def run(workspace: Workspace, params: Params, *, place_anew: bool = False) -> No
         click.echo(f"split: {warning}")
 
 
-def _guard(workspace: Workspace, reps: pl.DataFrame, existing: pl.DataFrame) -> None:
-    """Raise where people have labels and no split: they were placed before anybody was asked."""
+def _guard(
+    workspace: Workspace, reps: pl.DataFrame, existing: pl.DataFrame, assignments: pl.DataFrame
+) -> None:
+    """Raise where people have labels and would be placed now: they were, before anybody was asked.
+
+    Who is left out of all splits, labelled elsewhere, is placed nowhere and loses nothing.
+    """
     labelled = {entry.rep_id for entry in ledger.standing(ledger.read(workspace.annotations))}
     owners = set(reps.filter(pl.col("rep_id").is_in(list(labelled)))["subject"])
-    lost = sorted(owners - set(existing["subject"]))
+    lost = sorted(owners & set(assignments["subject"]) - set(existing["subject"]))
     if lost:
         named = ", ".join(lost[:3]) + (", …" if len(lost) > 3 else "")
         raise LabelsAtRiskError(
