@@ -1,5 +1,7 @@
 """What a curator wants to know about every rep, computed from the other tables."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from pushup_data import tables
@@ -13,17 +15,18 @@ def samples(
     videos: pl.DataFrame,
     predictions: pl.DataFrame,
     labels: pl.DataFrame,
-    assignments: pl.DataFrame,
+    split: Mapping[str, str],
     queue: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return a tables.SAMPLES frame of one row per rep; each argument is the table of that name.
 
-    What is known of a rep that is not (or no longer) in `reps` is left out.
+    `split` is splits.of_reps()'s. What is known of a rep that is not (or no longer) in `reps` is left out.
     """
+    sides = pl.DataFrame({"rep_id": [*split], "split": [*split.values()]}, schema=_SPLIT)
     frame = reps.select(*_OF_REP, frames=pl.col("clip_end") - pl.col("clip_start"))
     frame = (
         frame.join(videos.select("video_id", "original_name", "width", "height"), on="video_id", how="left")
-        .join(assignments.select("subject", "split"), on="subject", how="left")
+        .join(sides, on="rep_id", how="left")
         .join(queue.select("rep_id", queued="reason"), on="rep_id", how="left")
         .join(uncertainty(predictions), on="rep_id", how="left")
         .join(disagreement(predictions), on="rep_id", how="left")
@@ -35,6 +38,7 @@ def samples(
 
 
 _OF_REP = [c for c in tables.SAMPLES.columns if c in tables.REPS.columns]
+_SPLIT = {"rep_id": pl.String, "split": pl.String}
 
 
 def uncertainty(predictions: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ EMPTY = {
     "videos": tables.VIDEOS.empty(),
     "predictions": tables.PREDICTIONS.empty(),
     "labels": tables.LABELS.empty(),
-    "assignments": tables.ASSIGNMENTS.empty(),
+    "split": {},
     "queue": tables.QUEUE.empty(),
 }
 
@@ -106,7 +106,7 @@ def test_everything_comes_together():
         ),
         predictions=pl.concat([predictions((0.5, 0.5, 0.25)), predictions((0.9, 0.9, None), rep="gone")]),
         labels=labels("present", simulated=True),
-        assignments=tables.ASSIGNMENTS.frame([{"subject": "ann", "split": "val", "reason": "drawn"}]),
+        split={"r": "val", "s": "val"},
         queue=tables.QUEUE.frame([{"position": 0, "rep_id": "s", "reason": "random", "blind": True}]),
     )
     r, s = frame.rows(named=True)
@@ -137,6 +137,25 @@ def test_the_order_of_rows_does_not_matter():
     one = curation.samples(**{**tables_, "predictions": said})
     other = curation.samples(**{**tables_, "predictions": said, "reps": reps("r", "s", "t").reverse()})
     assert one.equals(other)
+
+
+def test_a_video_that_is_left_out_is_in_no_split(workspace, default_params):
+    shown = reps("r", "s").with_columns(video_id=pl.Series(["v", "w"]))
+    placed = tables.ASSIGNMENTS.frame([{"subject": "ann", "split": "val", "reason": "drawn"}])
+    left = tables.LEFT_OUT.frame([{"video_id": "w", "subject": "ann", "reason": "shows the same as another"}])
+    for table, frame, path in (
+        (tables.REPS, shown, workspace.reps),
+        (tables.VIDEOS, EMPTY["videos"], workspace.videos),
+        (tables.PREDICTIONS, EMPTY["predictions"], workspace.predictions),
+        (tables.LABELS, EMPTY["labels"], workspace.labels),
+        (tables.ASSIGNMENTS, placed, workspace.assignments),
+        (tables.LEFT_OUT, left, workspace.left_out),
+        (tables.QUEUE, EMPTY["queue"], workspace.queue),
+    ):
+        tables.write(table, frame, path)
+    curate.run(workspace, default_params)
+    found = tables.read(tables.SAMPLES, workspace.samples).sort("rep_id")
+    assert found["split"].to_list() == ["val", None]
 
 
 def test_stage_on_empty_tables(workspace, default_params, capsys):
