@@ -9,9 +9,9 @@ from pushup_data.model.data import KINEMATIC, Floats, seen
 from pushup_data.model.features import STATISTICS, summary
 from pushup_data.params import Model
 
-# While it trains, each part judges by itself and bears its own loss, and at this share of the reps the rules
-# judge alone, so that theirs stays right, which is what holds for people unlike those in train. In use the
-# parts' mean speaks: they err differently.
+# While it trains, each part judges by itself and bears its own loss, and at this share of the reps, drawn for
+# each part anew, it is silent and the rules judge alone, so that theirs stays right, which is what holds for
+# people unlike those in train. In use the parts' mean speaks: they err differently.
 _RULES_ALONE = 0.2
 _BINS = 8  # per statistic
 # What makes a forest better than a tree (Ho, "The random subspace method for constructing decision forests",
