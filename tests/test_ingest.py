@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pushup_data import manifest, tables
-from pushup_data.errors import BadInputError, LabelsAtRiskError
+from pushup_data.errors import BadInputError, LabelsAtRiskError, PushupDataError
 from pushup_data.stages import ingest
 from tests import sources
 
@@ -83,15 +83,66 @@ def test_bad_files_are_set_aside_and_the_rest_goes_on(filled, default_params):
     }
 
 
-def test_a_hanging_decoder_loses_one_video(filled, default_params, monkeypatch, tmp_path):
-    """A stand-in for ffmpeg that never ends for one file: the limit ends it, the others come through."""
+def stand_in(monkeypatch, folder: Path, of_v2: str) -> None:
+    """Put a stand-in in ffmpeg's place, which does something else for v2.mp4."""
     import imageio_ffmpeg
 
-    slow = tmp_path / "ffmpeg"
     real = imageio_ffmpeg.get_ffmpeg_exe()
-    slow.write_text(f'#!/bin/sh\ncase "$*" in *v2.mp4*) exec sleep 987;; esac\nexec {real} "$@"\n')
-    slow.chmod(0o755)
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(slow))
+    (folder / "ffmpeg").write_text(f'#!/bin/sh\ncase "$*" in *v2.mp4*) {of_v2};; esac\nexec {real} "$@"\n')
+    (folder / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(folder / "ffmpeg"))
+
+
+FULL = "echo 'Error writing trailer: No space left on device' >&2; exit 228"
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [(FULL, "No space left"), ("kill -9 $$", "killed by signal 9"), ("exit 255", "asked to end")],
+)
+def test_a_failing_machine_condemns_no_video(filled, default_params, monkeypatch, tmp_path, fails, said):
+    ingest.run(filled, default_params)
+    before = filled.videos.read_bytes()
+    smaller = default_params.ingest.model_copy(update={"max_lines": 40})  # all are made again
+    again = default_params.model_copy(update={"ingest": smaller})
+    stand_in(monkeypatch, tmp_path, fails)
+    with pytest.raises(PushupDataError, match=rf"v2\.mp4: .*{said}.* run it again"):
+        ingest.run(filled, again)
+    assert filled.videos.read_bytes() == before  # none drops out
+    monkeypatch.delenv("IMAGEIO_FFMPEG_EXE")
+    ingest.run(filled, again)
+    assert len(videos(filled)) == 5
+    assert reasons(filled) == {}
+
+
+def test_a_target_that_cannot_be_written_condemns_no_video(filled, default_params):
+    folder = filled.video("any").parent
+    folder.touch()  # nothing can be written below it, not even by root
+    with pytest.raises(PushupDataError, match=r"cannot be read or written .* run it again"):
+        ingest.run(filled, default_params)
+    folder.unlink()
+    ingest.run(filled, default_params)
+    assert len(videos(filled)) == 5
+
+
+def test_a_file_that_crashes_ffmpeg_is_set_aside_for_good(filled, default_params, monkeypatch, tmp_path):
+    stand_in(monkeypatch, tmp_path, "kill -SEGV $$")
+    ingest.run(filled, default_params)
+    assert reasons(filled) == {"v2.mp4": "undecodable"}
+
+
+def test_a_name_that_is_not_utf8_is_set_aside(filled, default_params):
+    other = os.fsencode(filled.raw) + b"/\xfcbung.mp4"
+    Path(os.fsdecode(other)).write_bytes((filled.raw / "v0.mp4").read_bytes())
+    ingest.run(filled, default_params)
+    assert len(videos(filled)) == 5
+    assert reasons(filled) == {"\\xfcbung.mp4": "unreadable"}
+    assert "rename it" in tables.read(tables.QUARANTINE, filled.quarantine)["detail"][0]
+
+
+def test_a_hanging_decoder_loses_one_video(filled, default_params, monkeypatch, tmp_path):
+    """A stand-in for ffmpeg that never ends for one file: the limit ends it, the others come through."""
+    stand_in(monkeypatch, tmp_path, "exec sleep 987")
     hurried = default_params.ingest.model_copy(update={"time_limit_s": 8})
     ingest.run(filled, default_params.model_copy(update={"ingest": hurried}))
     assert len(videos(filled)) == 4

@@ -1,10 +1,11 @@
 import random
+from pathlib import Path
 
 import av
 import pytest
 
 from pushup_data import video
-from pushup_data.errors import BadVideoError
+from pushup_data.errors import BadVideoError, PushupDataError
 from tests import sources
 
 
@@ -174,3 +175,23 @@ def test_damaged_files_are_refused_or_come_out_whole(tmp_path, normalise):
         check(made, target)
         accepted += 1
     assert 0 < accepted < 15
+
+
+def test_a_full_disk_is_not_held_against_the_file(tmp_path):
+    """/dev/full is a disk without room: ffmpeg's own words are understood."""
+    source = sources.numbered(tmp_path / "a.mp4")
+    with pytest.raises(PushupDataError, match=r"a\.mp4: .*No space left on device.* run it again") as raised:
+        video.ffmpeg(["-i", str(source), "-c", "copy", "-f", "matroska", "/dev/full"], source)
+    assert not isinstance(raised.value, BadVideoError)
+
+
+def test_a_colon_in_a_name_makes_it_no_address(tmp_path, monkeypatch, limits):
+    monkeypatch.chdir(tmp_path)
+    sources.numbered(Path("10.mp4")).rename("10:30.mp4")
+    made = video.normalise(Path("10:30.mp4"), tmp_path / "v.mp4", limits)
+    check(made, tmp_path / "v.mp4")
+    assert made.copied
+    encoded = video.normalise(
+        Path("10:30.mp4"), tmp_path / "w.mp4", limits.model_copy(update={"max_lines": 40})
+    )
+    assert not encoded.copied

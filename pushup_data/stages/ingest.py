@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from pushup_data import files, manifest, params, tables, video, workers
-from pushup_data.errors import LabelsAtRiskError
+from pushup_data.errors import LabelsAtRiskError, PushupDataError
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
 
@@ -26,11 +26,14 @@ class _Job:
 
 
 def run(workspace: Workspace, settings: Params, *, accept_removals: bool = False) -> None:
-    """Bring data/videos into step with data/raw. Raises LabelsAtRiskError where many videos are gone."""
+    """Bring data/videos into step with data/raw. Raises LabelsAtRiskError where many videos are gone.
+
+    Where the machine fails, as on a full disk, it raises what video.normalise() does and changes no table:
+    no video is held to be bad or drops out for it. The next run goes on from there.
+    """
     entries = manifest.read(workspace.manifest)
-    names = sorted(_raw_names(workspace.raw))
-    hashes, rejected = _hashes(workspace.raw, names)
-    matched, unused = manifest.match(entries, names)
+    hashes, rejected = _hashes(workspace.raw, sorted(_raw_names(workspace.raw)))
+    matched, unused = manifest.match(entries, [*hashes, *rejected])
 
     raw: dict[str, str] = {}
     known: dict[str, manifest.Entry] = {}
@@ -85,7 +88,11 @@ def _hashes(raw: Path, names: list[str]) -> tuple[dict[str, str], dict[str, tupl
     rejected = {}
     readable = []
     for name in names:
-        if not (raw / name).is_file():  # a pipe or a dangling link: reading it could wait for ever
+        # The name as it can be written down; the same, but for one in another encoding.
+        shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        if shown != name:
+            rejected[shown] = ("unreadable", "has a name that is not in UTF-8; rename it")
+        elif not (raw / name).is_file():  # a pipe or a dangling link: reading it could wait for ever
             rejected[name] = ("not_file", "is no ordinary file; copy the video itself here")
         elif Path(name).suffix.lower() not in video.SUFFIXES:
             rejected[name] = (
@@ -152,8 +159,14 @@ def _write_note(job: _Job, found: dict[str, Any]) -> None:
 
 def _normalise(job: _Job) -> None:
     """Runs in a process of its own; the note is written last: without it the video does not count as done."""
-    made = video.normalise(job.source, job.target, job.settings)
-    _write_note(job, {"video": made.row()})
+    try:
+        made = video.normalise(job.source, job.target, job.settings)
+        _write_note(job, {"video": made.row()})
+    except OSError as e:
+        text = (
+            f"{job.source.name}: cannot be read or written ({e.strerror or e}), which is not the file's fault"
+        )
+        raise PushupDataError(f"{text}; see to the disk and run it again") from None
 
 
 def _row(name: str, sha256: str, entry: manifest.Entry, made: dict[str, Any]) -> dict[str, Any]:
