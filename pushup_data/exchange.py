@@ -45,11 +45,11 @@ def export(workspace: Workspace, path: Path) -> str:
     _check_suffix(path)
     entries = ledger.read(workspace.annotations)
     if path.suffix == ".csv":
-        files.write_text(path, to_csv(entries))
+        _write(path, to_csv(entries))
         return f"{path}: {len(entries)} entries, every version of {len(ledger.latest(entries))} annotations"
     reps = tables.read(tables.REPS, workspace.reps, default_empty=True)
     tasks = to_tasks(entries, dict(reps.select("rep_id", "number").iter_rows()), workspace)
-    files.write_json(path, tasks)
+    _write(path, json.dumps(tasks, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     held = sum(len(task["annotations"]) for task in tasks)
     live = sum(e.event != "deleted" for e in ledger.latest(entries).values())
     more = f"; {live - held} of whole sets are left out, a CSV has them" if live > held else ""
@@ -66,6 +66,8 @@ def load(workspace: Workspace, path: Path, people: Mapping[int, str]) -> str:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise BadInputError(f"{path} is not there; name a file that `labels export` made") from None
+    except OSError as e:
+        raise BadInputError(f"{path}: {e.strerror}; name a file that you may read") from None
     except UnicodeDecodeError as e:
         raise BadInputError(f"{path}: {e}; save it as UTF-8") from None
     strange = 0
@@ -121,9 +123,8 @@ def to_csv(entries: Sequence[Entry]) -> str:
 def from_csv(text: str, where: str) -> list[Entry]:
     """Read what to_csv wrote. Raises BadInputError naming line and column."""
     entries = []
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    for row in reader:
-        line = f"{where}:{reader.line_num}"
+    for number, row in _rows(text):
+        line = f"{where}:{number}"
         if None in row or None in row.values():
             raise BadInputError(f"{line}: another number of cells than columns; export it again")
         fields: Json = {f: v for f, v in row.items() if not f.startswith(_ANSWER)}
@@ -232,6 +233,16 @@ def _columns(field: str, errors: Sequence[str]) -> list[str]:
     return [_ANSWER + error for error in errors] if field == "answer" else [field]
 
 
+def _rows(text: str) -> list[tuple[int, dict[Any, Any]]]:
+    """Return a CSV's rows with their line numbers; cells may be longer than the csv module's 128 KiB."""
+    usual = csv.field_size_limit(len(text) + 1)
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        return [(reader.line_num, row) for row in reader]
+    finally:
+        csv.field_size_limit(usual)
+
+
 def _cell(field: str, value: object) -> str:
     if field in _NESTED:
         return "" if value is None else json.dumps(value, ensure_ascii=False)
@@ -258,6 +269,13 @@ def _story(version: Sequence[Entry]) -> dict[int, Entry]:
     places = {2 * n: entry for n, entry in enumerate(there[: len(gone) + 1])}
     places |= {2 * n + 1: entry for n, entry in enumerate(gone[: max(1, len(there))])}
     return dict(sorted(places.items()))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        files.write_text(path, text)
+    except OSError as e:
+        raise BadInputError(f"{path}: {e.strerror}; name a file in a folder that you may write to") from None
 
 
 def _check_suffix(path: Path) -> None:

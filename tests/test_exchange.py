@@ -144,6 +144,8 @@ def test_label_studios_own_export_needs_to_know_who_is_who(default_taxonomy):
         ("a.csv", b"\xff\xfe", "save it as UTF-8"),
         ("a.csv", "event,server\nannotation\n", "a.csv:2: another number of cells"),
         ("a.csv", "event,server\nannotation,x\n", "a.csv:2: project: Field required"),
+        ("a.csv", 'event,server\nannotation,"' + "x" * 200_000, "a.csv:2: project: Field required"),
+        ("a.csv", 'event,server\n"annotation,' + "x" * 200_000, "a.csv:2: another number of cells"),
         ("a.json", "{", "is not what Label Studio exports"),
         ("a.json", '[{"id": 1}]', "is not what Label Studio exports"),
         ("a.json", "[3]", "is not what Label Studio exports"),
@@ -167,6 +169,23 @@ def test_a_wrong_cell_is_named(column):
     cells[head.split(",").index(column)] = "maybe"
     with pytest.raises(BadInputError, match=r"labels.csv:2: "):
         exchange.from_csv(f"{head}\n{','.join(cells)}\n", "labels.csv")
+
+
+def test_a_cell_may_be_long():
+    noted = [entry(1, note="low " * 50_000)]
+    assert exchange.from_csv(exchange.to_csv(noted), "labels.csv") == noted
+
+
+@pytest.mark.parametrize("name", ["l.csv", "l.json"])
+def test_where_nothing_can_be_written_or_read_says_so(tmp_path, name):
+    workspace = Workspace(tmp_path / "one")
+    (tmp_path / "file").write_text("")
+    (tmp_path / name).mkdir()
+    for path in (tmp_path / "file" / name, tmp_path / name):
+        with pytest.raises(BadInputError, match="name a file in a folder that you may write to"):
+            exchange.export(workspace, path)
+    with pytest.raises(BadInputError, match="name a file that you may read"):
+        exchange.load(workspace, tmp_path / name, {})
 
 
 def test_into_another_workspace_and_what_to_do_next(tmp_path):

@@ -9,9 +9,9 @@ HEAD += ",head_dropped,asymmetric,note\n"
 
 @pytest.fixture
 def ratings(tmp_path, default_taxonomy):
-    def read(*lines, head=HEAD):
+    def read(*lines, head=HEAD, encoding="utf-8"):
         path = tmp_path / "ratings.csv"
-        path.write_text(head + "".join(f"{line}\n" for line in lines))
+        path.write_bytes((head + "".join(f"{line}\n" for line in lines)).encode(encoding))
         return replay.read(path, default_taxonomy)
 
     return read
@@ -65,12 +65,23 @@ def test_a_rating_is_found_by_path_name_or_stem_and_the_reps_own_first(ratings):
         (HEAD.replace("rater,", ""), "a,yes,1,0,0,0,0,0,0,0,", "lacks the columns rater"),
         (HEAD.replace("clip_id", "file"), "a,A,yes,1,0,0,0,0,0,0,0,", "lacks the columns original_name"),
         (HEAD.replace("clip_id", "clip_id,rep"), "a,two,A,yes,1,0,0,0,0,0,0,0,", "rep is 'two'"),
+        (HEAD.replace("clip_id", "clip_id,rep"), "a,²,A,yes,1,0,0,0,0,0,0,0,", "rep is '²'"),
+        (HEAD, ",A,yes,1,0,0,0,0,0,0,0,", ":2: clip_id is empty"),
+        (HEAD, "a,,yes,1,0,0,0,0,0,0,0,", ":2: rater is empty"),
+        (HEAD, "a,A,yes,many,0,0,0,0,0,0,0,", ":2: reps is 'many'; write a number"),
+        (HEAD, "a,A,yes,nan,0,0,0,0,0,0,0,", ":2: reps is 'nan'; write a number"),
+        (HEAD, 'a,A,yes,1,0,0,0,0,0,0,0,"' + "x" * 200_000, "a quotation mark that is not closed"),
     ],
 )
 def test_a_wrong_table_says_where(ratings, head, line, said):
     with pytest.raises(BadInputError) as raised:
         ratings(line, head=head)
     assert said in str(raised.value)
+
+
+def test_a_table_in_another_encoding(ratings):
+    with pytest.raises(BadInputError, match="save it as UTF-8"):
+        ratings("a,A,yes,1,0,0,0,0,0,0,0,tief genug für mich", encoding="latin-1")
 
 
 def test_no_table(tmp_path, default_taxonomy):

@@ -1,6 +1,7 @@
 """Annotate as known raters did: their ratings of whole videos or of reps, as annotations in Label Studio."""
 
 import csv
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -49,6 +50,17 @@ def read(path: Path, known: Taxonomy) -> dict[tuple[str, int | None, str], Ratin
     """
     if not path.is_file():
         raise BadInputError(f"{path} is not there; name a CSV file")
+    try:
+        return _read(path, known)
+    except UnicodeDecodeError as e:
+        raise BadInputError(f"{path}: {e}; save it as UTF-8") from None
+    except csv.Error as e:
+        raise BadInputError(f"{path}: {e}; look for a quotation mark that is not closed") from None
+    except OSError as e:
+        raise BadInputError(f"{path}: {e.strerror}; name a CSV file that you may read") from None
+
+
+def _read(path: Path, known: Taxonomy) -> dict[tuple[str, int | None, str], Rating]:
     ratings: dict[tuple[str, int | None, str], Rating] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
@@ -60,20 +72,26 @@ def read(path: Path, known: Taxonomy) -> dict[tuple[str, int | None, str], Ratin
             raise BadInputError(f"{path}: lacks the columns {', '.join(lacks)}; add them")
         for row in reader:
             where = f"{path}:{reader.line_num}"
+            empty = [c for c in (key, "rater") if not (row[c] or "").strip()]
+            if empty:
+                raise BadInputError(f"{where}: {empty[0]} is empty; fill it in")
             bad = [e for e in known.ids if row[e] not in ("0", "1", "?")]
             if bad:
                 raise BadInputError(f"{where}: {bad[0]} is {row[bad[0]]!r}; write 1, 0 or ?")
             number = row.get("rep") or ""
-            if number and not number.isdigit():
+            if number and not number.isdecimal():
                 raise BadInputError(
                     f"{where}: rep is {number!r}; write its number within the video, or nothing"
                 )
+            counted = row.get("reps") or ""
+            if counted and not re.fullmatch(r"\d+(\.\d*)?", counted):
+                raise BadInputError(f"{where}: reps is {counted!r}; write a number, or nothing")
             name = PurePosixPath(row[key]).with_suffix("").as_posix()
             rating = Rating(
                 rater=row["rater"],
                 usable=(row.get("usable") or "yes").lower() != "no",
                 values={e: row[e] for e in known.ids},
-                reps=float(row["reps"]) if row.get("reps") else None,
+                reps=float(counted) if counted else None,
                 note=row.get("note") or "",
             )
             ratings[name, int(number) if number else None, row["rater"]] = rating

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -61,6 +62,17 @@ def elsewhere() -> Access | None:
         raise BadInputError(f"{URL_VARIABLE} and {KEY_VARIABLE} belong together: set both or neither")
     if not url.startswith(("http://", "https://")):
         raise BadInputError(f"{URL_VARIABLE}={url} must start with http:// or https://")
+    try:
+        valid = (httpx.URL(url).port or 0) <= 65535
+    except httpx.InvalidURL:
+        valid = False
+    if not valid:
+        raise BadInputError(f"{URL_VARIABLE}={url} is no address; set one such as http://localhost:8080")
+    if not re.fullmatch("[!-~]+", key):
+        raise BadInputError(
+            f"{KEY_VARIABLE} holds what no key does, such as a space or a letter with an accent; "
+            f"copy it anew from {url}'s Account & Settings page"
+        )
     url = url.rstrip("/")
     return Access(url, key, url, local=False)
 

@@ -66,9 +66,9 @@ def _draw(workspace: Workspace, newest: Iterable[ledger.Entry]) -> None:
 def _state(workspace: Workspace) -> State:
     """Return server.json: which server and title, the push whose tasks went missing, projects given up."""
     empty: State = {"server": "", "title": "", "lacking": "", "given_up": []}
-    if not workspace.server.exists():
-        return empty
-    return empty | dict(json.loads(workspace.server.read_text(encoding="utf-8")))
+    return empty | (
+        files.read_json(workspace.server, "restore it from git, without marks of a conflict") or {}
+    )
 
 
 def _give_up(
@@ -95,14 +95,17 @@ def _lacking(workspace: Workspace, client: Client, project: State | None) -> str
     """Return a digest of the last push where its tasks are no longer there, else nothing.
 
     Push depends on server.json, which holds this digest: a wiped project is filled again. The receipt is
-    read without being a dependency, since what push writes cannot be one of pull.
+    read without being a dependency, since what push writes cannot be one of pull. A damaged one is none: dvc
+    sees that push did not write it so, and has it written again.
     """
     if not workspace.receipt.exists():
         return ""
-    text = workspace.receipt.read_text(encoding="utf-8")
-    receipt = json.loads(text)
-    tasks = set(receipt["tasks"].values())
-    same = receipt["server"] == client.access.identity
+    content = workspace.receipt.read_bytes()
+    try:
+        receipt = json.loads(content)
+        tasks, same = set(receipt["tasks"].values()), receipt["server"] == client.access.identity
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
     if not tasks or (same and project is not None and client.there(int(project["id"]), tasks)):
         return ""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(content).hexdigest()[:12]
