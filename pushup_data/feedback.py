@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pushup_data import landmarks, params, pose, predictions, tables, taxonomy, verdict, video
+from pushup_data import landmarks, params, pose, predictions, quality, tables, taxonomy, verdict, video
 from pushup_data.errors import BadInputError
 from pushup_data.model import crops, data, predictor
 from pushup_data.stages import reps as stage
@@ -72,7 +72,7 @@ def judge(path: Path, workspace: Workspace) -> Feedback:
             tracked.frame,
             boundaries=[],
             registry=tables.REP_REGISTRY.empty(),
-            video_flags=[],
+            video_flags=quality.of_people(tracked.people, sure=tracked.sure),
             known=known,
             params=settings,
         )

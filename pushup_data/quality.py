@@ -115,6 +115,11 @@ def assess(
     return Assessment(detected, in_frame, visibility, brightness, detail_level, view, flags)
 
 
+def of_people(people: int, *, sure: bool) -> list[str]:
+    """Return the flags of a whole video for how many are in it, and whether whom to follow was clear."""
+    return [*([SEVERAL] if people > 1 else []), *([] if sure else [UNSURE_WHO])]
+
+
 def hides(flags: Sequence[str] | None, error: str) -> str | None:
     """Return the flag for which nobody can tell `error` (an id of the taxonomy), None where there is none."""
     hiding = (*_HIDES_ALL, *([ARMS_WRONG] if error in _ON_ARMS else []))

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from pushup_data import feedback, files
+from pushup_data import feedback, files, pose, quality
 from pushup_data.cli import main
 from pushup_data.feedback import Cue, Feedback, Spoken
 from pushup_data.model import storage
@@ -64,8 +64,8 @@ def test_no_push_up_says_what_to_film(default_taxonomy):
 
 def test_a_video_without_anybody(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # no workspace: the installation's own settings are used
-    video = sources.numbered(tmp_path / "set.mp4", size="320x240")
-    result = CliRunner().invoke(main, ["feedback", str(video)])
+    sources.numbered(tmp_path / "set.mp4", size="320x240").rename("10:30.mp4")  # no address, a file here
+    result = CliRunner().invoke(main, ["feedback", "10:30.mp4"])
     assert result.exit_code == 0
     assert "no push-up found" in result.output
 
@@ -91,6 +91,20 @@ def test_a_real_sag_is_heard(real_data, tmp_path, monkeypatch):
     assert (found["view"], found["predictor"], len(found["reps"])) == ("side", "released", 1)
     assert "Keep your back straight" in [cue["say"] for cue in found["reps"][0]["cues"]]
     assert "asymmetric" in found["reps"][0]["not_judged"]
+
+
+def test_several_people_are_mentioned(avatars, tmp_path, monkeypatch):
+    """The tracker stands in for a second person: avatars are alone."""
+    monkeypatch.chdir(tmp_path)
+    track = pose.track
+
+    def two(*of):
+        return replace(track(*of), people=2, sure=False)
+
+    monkeypatch.setattr(pose, "track", two)
+    said = CliRunner().invoke(main, ["feedback", str(min(avatars.glob("*.mp4")))]).output
+    assert f"careful: {quality.SEVERAL}" in said
+    assert f"careful: {quality.UNSURE_WHO}" in said
 
 
 @pytest.fixture

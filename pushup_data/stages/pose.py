@@ -124,9 +124,7 @@ def _quality(workspace: Workspace, settings: Params, video_id: str, note: Note, 
     )
     measured = asdict(found).items()  # NaN: there was nothing to measure
     row = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in measured}
-    flags = [*found.flags]
-    flags += [quality.SEVERAL] if note["people"] > 1 else []
-    flags += [] if note["sure"] else [quality.UNSURE_WHO]
+    flags = [*found.flags, *quality.of_people(note["people"], sure=note["sure"])]
     return {**row, "video_id": video_id, "people": note["people"], "flags": flags}
 
 
