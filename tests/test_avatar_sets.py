@@ -105,6 +105,15 @@ def test_other_options_do_not_mix_with_what_is_there(tmp_path):
         sets.render([small(0, fps=9.0)], tmp_path)
 
 
+def test_other_options_do_not_mix_with_what_an_interrupted_run_left(tmp_path):
+    sets._render((small(0), tmp_path))  # a run that was interrupted before it wrote the whole truth
+    with pytest.raises(BadInputError, match="rendered with other options"):
+        sets.render([small(0, fps=9.0)], tmp_path)
+    before = (tmp_path / small(0).name).stat().st_mtime_ns
+    assert sets.render([small(0)], tmp_path)["recipe"].to_list() == [small(0).digest]
+    assert (tmp_path / small(0).name).stat().st_mtime_ns == before
+
+
 def test_a_flaw_is_seen(tmp_path):
     found = {}
     for number in range(40):

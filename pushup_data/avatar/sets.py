@@ -79,12 +79,17 @@ def render(recipes: Sequence[Recipe], folder: Path) -> pl.DataFrame:
     """Render what is missing in `folder`; write and return tables.TRUTH of all that is there.
 
     What an interrupted run has finished is kept. Raises BadInputError where a video of that name was made
-    from another recipe.
+    from another recipe, be it by a run that was interrupted: its truth would stand beside another video.
     """
     known = tables.read(tables.TRUTH, folder / "truth.parquet", default_empty=True)
     parts = folder / ".parts"
     made = dict(known.select("file", "recipe").iter_rows())
-    other = [r.name for r in recipes if made.get(r.name, r.digest) != r.digest]
+    other = [
+        recipe.name
+        for recipe in recipes
+        if made.get(recipe.name, recipe.digest) != recipe.digest
+        or set(parts.glob(f"{recipe.name}-*.parquet")) - {_part(parts, recipe)}
+    ]
     if other:
         raise BadInputError(
             f"{folder / other[0]} was rendered with other options; name another --out or --seed"

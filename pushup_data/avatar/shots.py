@@ -102,8 +102,3 @@ def _framing(
         spread = np.abs(made.project(points) / np.array(size) - 0.5).max() * 2
         near, far = (distance, far) if not np.isfinite(spread) or spread > fill else (near, distance)
     return made
-
-
-def _point(xyz: Series) -> tuple[float, float, float]:
-    x, y, z = (float(v) for v in xyz)
-    return x, y, z
