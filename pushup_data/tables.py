@@ -125,7 +125,7 @@ QUALITY = Table(
         "visibility": pl.Float64,  # mean of the near side's landmarks
         "luma": pl.Float64,
         "sharpness": pl.Float64,
-        "people": pl.Int64,  # most people seen at once in sampled frames
+        "people": pl.Int64,  # places that somebody is at in at least a third of the sampled frames
         "view": pl.String,  # side, oblique, front, unknown
         "flags": pl.List(pl.String),  # what is wrong, in the words of quality.py; empty is good
     },
@@ -154,7 +154,7 @@ REPS = Table(
         "subject": pl.String,
         "number": pl.Int64,  # 1-based within the video
         "start": pl.Int64,  # first frame, at the top before going down
-        "bottom": pl.Int64,  # the lowest frame
+        "bottom": pl.Int64,  # the middle of the frames that are as good as lowest
         "end": pl.Int64,  # one past the last frame, at the top again
         "fps": pl.Float64,
         "view": pl.String,  # side, oblique, front, unknown
@@ -257,7 +257,7 @@ PREDICTIONS = Table(
 
 EMBEDDINGS = Table(
     "embeddings.parquet",
-    "a rep as the model (or, without one, its kinematics) sees it",
+    "a rep as the model (without one: its landmarks' means and spreads) sees it",
     {"rep_id": pl.String, "embedding": pl.List(pl.Float32)},
     ("rep_id",),
 )

@@ -101,8 +101,8 @@ def test_undecided_is_refused_and_force_is_written_down(workspace):
     candidate, champion, *_ = command("list").splitlines()
     assert candidate.endswith("; is the champion")
     assert champion.endswith("; promoted by force")
-    assert "which flatters all but AP" in shown.partition("## Measured on test")[0]
-    assert "which flatters all but AP" not in shown.partition("## Measured on test")[2]
+    assert "which flatters; AP least" in shown.partition("## Measured on test")[0]
+    assert "which flatters; AP least" not in shown.partition("## Measured on test")[2]
     loop.run(workspace, [evaluate, predict], **ENOUGH)
     assert "champion" in tables.read(tables.PREDICTIONS, workspace.predictions)["predictor"].to_list()
 

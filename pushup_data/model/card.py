@@ -231,7 +231,7 @@ def _measured(found: Metrics, *, chosen: bool) -> list[str]:
         head += f"No mean: {macro.reason}. "
     head += "In brackets: 95 % of resamples of people."
     if chosen:
-        head += " Thresholds and calibration were chosen on them, which flatters all but AP."
+        head += " Thresholds, calibration and when to stop were chosen on them, which flatters; AP least."
     names = ("error", "present", "people who show it", "precision", "recall", "F1", "AP", "note")
     return [head, "", *_table(names, rows)]
 
