@@ -15,6 +15,7 @@ CANT_TELL = "can't tell"
 # Every prediction's version. Label Studio fills in only those of the version that the project names, and
 # its task list breaks on null; who predicted stands in the task's `shown`.
 VERSION = "pushup-data"
+OF_SETS = ", whole sets"  # what the title of the project of sets (set_config) has beyond that of the reps'
 BLIND = "blind"  # `shown` of a task without the machine's opinion
 
 _NO_ERRORS = {NOT_USABLE, player.SKELETON, player.SLOW, "bounds_only"}  # boxes that stay as they are

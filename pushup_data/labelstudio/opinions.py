@@ -7,7 +7,7 @@ and new ones take theirs from the project. So the project says 1, which keeps th
 and the few tasks that more people are asked about are raised one by one. Nobody gets a task twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pushup_data.labelstudio import config
@@ -20,7 +20,8 @@ OF_PROJECT = 1  # `maximum_annotations` of the project
 
 def fresh(task: int) -> Json:
     """Return a new task as the server would list it."""
-    return {"id": task, "overlap": OF_PROJECT, "total_annotations": 0, "draft_exists": False, "data": None}
+    untouched: Json = {"overlap": OF_PROJECT, "is_labeled": False, "total_annotations": 0}
+    return {"id": task, "draft_exists": False, "data": None, **untouched}
 
 
 def ask(client: Client, tasks: Sequence[tuple[Json, Json]], shown: Callable[[Json], Json]) -> None:
@@ -32,10 +33,18 @@ def ask(client: Client, tasks: Sequence[tuple[Json, Json]], shown: Callable[[Jso
     for wanted, there in tasks:
         if wanted["review"] and not _is_blind(there) and not _turn_blind(client, wanted, there, shown):
             continue
-        if there["overlap"] != wanted["opinions"]:
-            # `is_labeled` hides a task from the stream, and does not follow a change of `overlap` by itself.
-            done = there["total_annotations"] >= wanted["opinions"]
+        # `is_labeled` hides a task from the stream, and does not follow a change of `overlap` by itself.
+        done = there["total_annotations"] >= wanted["opinions"]
+        closed = there["is_labeled"] and not done
+        if there["overlap"] != wanted["opinions"] or closed:
             client.update_task(there["id"], {"overlap": wanted["opinions"], "is_labeled": done})
+
+
+def close(client: Client, tasks: Iterable[Json]) -> None:
+    """Let the label stream give these tasks to nobody; what is said in them stays. `ask` opens them again."""
+    for task in tasks:
+        if not task["is_labeled"]:
+            client.update_task(task["id"], {"overlap": OF_PROJECT, "is_labeled": True})
 
 
 def _is_blind(there: Json) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from pushup_data.workspace import Workspace
 
 Json = dict[str, Any]
 
-_LISTED = "id,data,annotations,draft_exists,overlap,total_annotations,cancelled_annotations"
+_LISTED = "id,data,annotations,draft_exists,overlap,is_labeled,total_annotations,cancelled_annotations"
 _PASSES = 4  # while tasks change under our hands
 
 
@@ -49,13 +49,22 @@ def wanted(queued: pl.DataFrame, predictions: pl.DataFrame, known: Taxonomy) -> 
 
 
 def sync(
-    client: Client, workspace: Workspace, settings: LabelStudio, tasks: Sequence[Json], known: Taxonomy
+    client: Client,
+    workspace: Workspace,
+    settings: LabelStudio,
+    tasks: Sequence[Json],
+    known: Taxonomy,
+    *,
+    withheld: Collection[str] = (),
 ) -> Pushed:
     """Make the project hold these tasks, in this order, beside those that somebody has touched.
 
-    A task with an annotation, a skip, a draft or a lock (somebody has it open) stays as it is. Of the
-    others, those that are as wanted and in order stay; the rest are deleted and created again, since the
-    order of creation is the order of work.
+    A task with an annotation, a skip, a draft or a lock (somebody has it open) stays. Of the others, those
+    that are as wanted and in order stay; the rest are deleted and created again, since the order of creation
+    is the order of work.
+
+    What stays and is not wanted is closed: nobody gets it any more. Work that is begun (a draft, a lock) can
+    be finished, unless the video is one of those `withheld`, which nobody may see.
     """
     project = client.project(settings.title)
     if project is None:
@@ -77,7 +86,7 @@ def sync(
     passes: list[Pushed] = []
     for _ in range(_PASSES):
         unanswered = client.unanswered
-        done, complete = _once(client, workspace, number, tasks)
+        done, complete = _once(client, workspace, number, tasks, withheld)
         passes.append(done)
         # Where an answer got lost, the same tasks may be there twice: look again.
         if complete and client.unanswered == unanswered:
@@ -90,14 +99,29 @@ def sync(
     return replace(done, created=created, deleted=deleted, kept=max(0, len(tasks) - created))
 
 
-def _once(client: Client, workspace: Workspace, project: int, tasks: Sequence[Json]) -> tuple[Pushed, bool]:
+def withdraw(client: Client, workspace: Workspace, settings: LabelStudio, withheld: Collection[str]) -> None:
+    """Delete the set tasks of these videos, which nobody may see; close those that somebody has touched."""
+    project = client.project(f"{settings.title}{config.OF_SETS}") if withheld else None
+    if project is None:
+        return
+    number = int(project["id"])
+
+    def found() -> list[Json]:
+        listed = client.tasks(number, "id,data,is_labeled")
+        return [task for task in listed if task["data"].get("video_id") in withheld]
+
+    client.delete_untouched(
+        number, [task["id"] for task in found()], lambda: server.locked(workspace, client.access)
+    )
+    opinions.close(client, found())
+
+
+def _once(
+    client: Client, workspace: Workspace, project: int, tasks: Sequence[Json], withheld: Collection[str]
+) -> tuple[Pushed, bool]:
     """Do it once; return what was done, and False where a task was touched meanwhile: then do it again."""
-
-    def locked() -> set[int]:
-        return server.locked(workspace) if client.access.local else set()
-
     existing = [t for t in client.tasks(project, _LISTED) if "ext_id" in t["data"]]  # others are not ours
-    opened = locked()
+    opened = server.locked(workspace, client.access)
     held = {t["id"] for t in existing if _touched(t)} | opened
     touched: dict[str, list[int]] = {}
     for task in existing:
@@ -105,7 +129,9 @@ def _once(client: Client, workspace: Workspace, project: int, tasks: Sequence[Js
             touched.setdefault(task["data"]["ext_id"], []).append(task["id"])
     todo = [t for t in tasks if t["data"]["ext_id"] not in touched]
     keep, drop = _in_order(todo, [t for t in existing if t["id"] not in held])
-    deleted = client.delete_untouched(project, [t["id"] for t in drop], locked)
+    deleted = client.delete_untouched(
+        project, [t["id"] for t in drop], lambda: server.locked(workspace, client.access)
+    )
     twice = sorted(name for name, found in touched.items() if len(found) > 1)
     if deleted < len(drop):
         return Pushed(project, {}, 0, deleted, 0, twice), False
@@ -118,6 +144,9 @@ def _once(client: Client, workspace: Workspace, project: int, tasks: Sequence[Js
     there = {t["id"]: t for t in existing if t["id"] not in opened} | {n: opinions.fresh(n) for n in made}
     asked = [(t, there[places[t["data"]["ext_id"]]]) for t in tasks if places[t["data"]["ext_id"]] in there]
     opinions.ask(client, asked, lambda t: _with_video(client, project, workspace, t, uploaded)["data"])
+    spare = [t for t in existing if t["id"] in held - set(places.values())]
+    begun = {t["id"] for t in spare if t["draft_exists"]} | opened
+    opinions.close(client, [t for t in spare if t["id"] not in begun or t["data"]["video_id"] in withheld])
     return Pushed(project, places, len(made), deleted, len(keep), twice), True
 
 

@@ -162,8 +162,10 @@ def new_identity() -> str:
     return f"local:{secrets.token_hex(6)}"
 
 
-def locked(workspace: Workspace) -> set[int]:
-    """Return the tasks of the local server that somebody has open; its API does not tell."""
+def locked(workspace: Workspace, at: Access) -> set[int]:
+    """Return the tasks that somebody has open, none of a server elsewhere: its API does not tell."""
+    if not at.local:
+        return set()
     path = workspace.labelstudio / "data" / "label_studio.sqlite3"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
         rows = database.execute("SELECT task_id FROM tasks_tasklock WHERE expire_at > datetime('now')")

@@ -13,7 +13,7 @@ _OF_REGION = 'toName="clip" choice="multiple" perRegion="true" whenTagName="reps
 
 def title(settings: LabelStudio) -> str:
     """Return the name of the project of sets."""
-    return f"{settings.title}, whole sets"
+    return f"{settings.title}{config.OF_SETS}"
 
 
 def render(taxonomy: Taxonomy, kept: Iterable[str] = ()) -> str:

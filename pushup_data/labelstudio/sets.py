@@ -94,14 +94,10 @@ def sync(
     A video's task stays as it is where somebody has touched it, also meanwhile, and where its reps are still
     the same.
     """
-
-    def locked() -> set[int]:
-        return server.locked(workspace) if client.access.local else set()
-
     number = _project(client, settings, known)
     if client.access.local:
         _serve(client, number, workspace)
-    opened = locked()
+    opened = server.locked(workspace, client.access)
     listed = "id,data,annotations,drafts,total_annotations,cancelled_annotations"
     there = {t["data"].get("video_id"): t for t in client.tasks(number, listed)}
     ready: list[tuple[Json, int | None]] = []  # with the task in whose place it comes
@@ -115,7 +111,8 @@ def sync(
         if not address:
             address = client.upload(number, path.name, path.read_bytes())
         ready.append(({**wanted, "data": {**data, "video": address}}, old["id"] if old else None))
-    client.delete_untouched(number, [old for _, old in ready if old is not None], locked)
+    replaced = [old for _, old in ready if old is not None]
+    client.delete_untouched(number, replaced, lambda: server.locked(workspace, client.access))
     left = {t["id"] for t in client.tasks(number, "id")}  # uploads take minutes, in which people annotate
     new = [task for task, old in ready if old not in left]
     if new:

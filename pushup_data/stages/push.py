@@ -11,11 +11,15 @@ from pushup_data.workspace import Workspace
 
 
 def run(workspace: Workspace, params: Params) -> None:
-    """Bring the project into step with the queue, and write down where each rep's task is."""
+    """Bring the project into step with the queue, and write down where each rep's task is.
+
+    Tasks of videos without consent go from the project of sets, too.
+    """
     known = taxonomy.load(workspace.taxonomy)
     reps = tables.read(tables.REPS, workspace.reps)
     videos = tables.read(tables.VIDEOS, workspace.videos)
     shown = videos.filter(pl.col("consent") != "no")["video_id"]
+    withheld = set(videos["video_id"]) - set(shown)
     queued = tables.read(tables.QUEUE, workspace.queue).join(reps, on="rep_id")
     queued = queued.filter(pl.col("video_id").is_in(shown.implode()))
     predictions = tables.read(tables.PREDICTIONS, workspace.predictions)
@@ -23,7 +27,8 @@ def run(workspace: Workspace, params: Params) -> None:
     push.check(tasks, known)
     access = server.access(workspace, params.labelstudio, start_if_down=True)
     with locks.held(workspace.locks / "push.lock", wait_s=600, doing="pushing"), Client(access) as client:
-        done = push.sync(client, workspace, params.labelstudio, tasks, known)
+        done = push.sync(client, workspace, params.labelstudio, tasks, known, withheld=withheld)
+        push.withdraw(client, workspace, params.labelstudio, withheld)
     receipt = {"server": access.identity, "project": done.project, "tasks": done.tasks}
     files.write_json(workspace.receipt, receipt)
     click.echo(

@@ -1,5 +1,7 @@
 """Several people's opinions on a real Label Studio: who gets which task, when, and what they see."""
 
+import shutil
+
 import polars as pl
 import pytest
 
@@ -60,8 +62,12 @@ def work(client, project, count=COUNT, errors=()):
     return reps
 
 
+def tasks(client, project):
+    return list(client.tasks(client.project(project.labelstudio.title)["id"], "id,data,overlap,is_labeled"))
+
+
 def states(client, project):
-    listed = client.tasks(client.project(project.labelstudio.title)["id"], "id,data,overlap,is_labeled")
+    listed = tasks(client, project)
     return {int(t["data"]["rep_id"][1]): (t["overlap"], t["is_labeled"]) for t in listed}
 
 
@@ -91,6 +97,44 @@ def test_a_change_of_opinions_reaches_tasks_that_are_there(filled, project, memb
     queue(filled, [1, 1, 2, 4, 1, 1])
     push.run(filled, project)
     assert states(owner, project)[3] == (4, False)
+
+
+def test_what_is_touched_and_not_wanted_is_served_to_nobody_until_it_is_wanted_again(
+    filled, project, members
+):
+    owner, ann, bob = members
+    queue(filled, [2] * COUNT)
+    push.run(filled, project)
+    places = {t["data"]["rep_id"]: t["id"] for t in tasks(owner, project)}
+    for n in (0, 1, 2):  # consent withdrawn, moved, more people than are wanted now
+        ann.annotate(places[f"v{n}-f10"], {"result": [], "lead_time": 2})
+    ann.annotate(places["v3-f10"], {"result": [], "was_cancelled": True})
+    for n in (0, 4):  # begun
+        answer = ann._http.post(
+            f"/api/tasks/{places[f'v{n}-f10']}/drafts", json={"result": [], "lead_time": 1}
+        )
+        assert answer.is_success
+    without = pl.when(pl.col("video_id") == "v0").then(pl.lit("no")).otherwise("consent").alias("consent")
+    tables.write(tables.VIDEOS, labelling.videos(COUNT).with_columns(without), filled.videos)
+    moved = (
+        pl.when(pl.col("rep_id") == "v1-f10").then(pl.lit("v1-f10-1-26.mp4")).otherwise("clip").alias("clip")
+    )
+    tables.write(tables.REPS, labelling.reps(COUNT).with_columns(moved), filled.reps)
+    shutil.copyfile(filled.clips / "v1-f10-0-25.mp4", filled.clips / "v1-f10-1-26.mp4")
+    tables.write(tables.QUEUE, labelling.queue([5, 1], opinions=1), filled.queue)
+    push.run(filled, project)
+    assert {t["id"] for t in tasks(owner, project)} >= {places[f"v{n}-f10"] for n in range(5)}
+    seen = []
+    while task := following(bob, project):
+        seen.append((task["data"]["rep_id"], task["data"]["ext_id"]))
+        bob.annotate(task["id"], {"result": [], "lead_time": 2})
+    assert seen == [("v4-f10", "v4-f10-0-25"), ("v5-f10", "v5-f10-0-25"), ("v1-f10", "v1-f10-1-26")]
+    pull.run(filled, project)
+    assert len(ledger.standing(ledger.read(filled.annotations))) == 6
+
+    tables.write(tables.QUEUE, labelling.queue([3, 2], opinions=2), filled.queue)
+    push.run(filled, project)
+    assert work(bob, project) == [2, 3]
 
 
 def test_a_review_is_blind_for_another_person_and_the_first_ones_stay_as_they_were(filled, project, members):
