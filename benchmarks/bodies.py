@@ -4,7 +4,7 @@
         [--pictures FILE] [--true-joints]
 
 Renders the sets (kept in --work; --front more of them are seen from the front, where flaring and asymmetry
-show), tracks them, and trains on four fifths of the bodies, a fifth of which choose thresholds. F1 and AP per
+show), tracks them, and trains on four fifths of the bodies, a fifth of which are calibrated on. F1 and AP per
 error over all reps whose view shows it, mean and spread of --seeds, beside the rules, a forest and gradient
 boosting on kinematic features, networks of other kinds, and a network of the first kind per other --streams;
 then recall by severity, training time, and the time that a rep takes. --kinds chooses among

@@ -2,8 +2,8 @@
 
     python benchmarks/release.py [--work DIR] [--evidence SENTENCE ...] [--out DIR]
 
-Avatars are rendered into --work where they are missing. A fifth of the bodies say when to stop, and choose
-calibration and thresholds; mild errors are left unknown (corpus.MILD), and an avatar counts as a part of a
+Avatars are rendered into --work where they are missing. A fifth of the bodies say when to stop, and are
+calibrated on; mild errors are left unknown (corpus.MILD), and an avatar counts as a part of a
 person (corpus.AVATAR). --evidence are figures measured elsewhere, each with its command, for the card.
 """
 

@@ -43,9 +43,9 @@ def decide(
 
     The candidate replaces the incumbent (champion or rules) only where the 95 % interval of the difference in
     mean AP lies above 0: over the errors with `min_positives` present labels in val, shown by at least
-    MIN_POSITIVE_SUBJECTS people, and with the same resamples of people for both. AP, since the candidate's
-    thresholds were chosen on these very people. So was the epoch at which it stopped, and after `tune` its
-    settings, which flatters a little: test people, who chose nothing, show by how much.
+    MIN_POSITIVE_SUBJECTS people, and with the same resamples of people for both. AP, since the candidate was
+    calibrated on these very people, which leaves the order as it is. They also chose the epoch at which it
+    stopped, and after `tune` its settings, which flatters a little: test people, who chose nothing, show it.
     """
     positives = (val.truth == 1).sum(axis=0)
     shown_by = [val.showing(e) for e in range(len(errors))]

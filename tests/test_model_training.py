@@ -3,8 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from pushup_data.model import data, training
@@ -199,25 +197,6 @@ def test_obstacles_are_named(people):
     assert "no error is present" in training.obstacle(only, SETTINGS)
     always = Dataset(train.rep_ids, train.subjects, train.x, np.ones_like(train.y))
     assert "both present and absent" in training.obstacle(always, SETTINGS)
-
-
-@given(st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([0.0, 1.0, np.nan])), max_size=30))
-@settings(deadline=None)
-def test_threshold_is_as_good_as_any_other_on_its_grid(pairs):
-    scores = np.array([s for s, _ in pairs], dtype=np.float64)
-    truth = np.array([t for _, t in pairs], dtype=np.float64)
-    chosen = training.threshold(scores, truth)
-    known = np.isfinite(truth)
-    positive = truth[known] == 1
-    if positive.all() or not positive.any():
-        assert chosen == 0.5
-        return
-
-    def f1(at):
-        said = scores[known] >= at
-        return 2 * (said & positive).sum() / (said.sum() + positive.sum())
-
-    assert f1(chosen) >= max(f1(t) for t in np.arange(0.5, 0.96, 0.05).round(2)) - 1e-9
 
 
 def test_augmentation_moves_little_keeps_the_mask_and_is_seeded(people):

@@ -1,7 +1,7 @@
 """Baselines: what the network must beat to have earned its place. They are measured and never speak.
 
-All learn from the train subjects' labels; their calibration and thresholds are chosen on the validation
-subjects as the network's are, but for `majority`, which by its nature has neither.
+All learn from the train subjects' labels; their calibration is fitted on the validation
+subjects as the network's is, but for `majority`, which by its nature has none.
 """
 
 from collections.abc import Callable, Sequence
@@ -79,7 +79,7 @@ def _majority(train: Dataset) -> Fitted:
     """Say of every rep what most labels say: the probability is the share of present ones."""
     known = np.isfinite(train.y).sum(axis=0)
     share = np.divide((train.y == 1).sum(axis=0), known, out=np.full(len(known), np.nan), where=known > 0)
-    thresholds = np.where(known > 0, 0.5, np.nan)
+    thresholds = np.where(known > 0, training.THRESHOLD, np.nan)
     return Fitted(lambda x: np.tile(calibration.log_odds(share, _CLIP), (len(x), 1)), None, thresholds)
 
 
@@ -133,13 +133,8 @@ def _network(train: Dataset, val: Dataset, model: Model, settings: Train, seed: 
 
 def _calibrated(logits: Logits, learnt: Bools, val: Dataset) -> Fitted:
     said = logits(val.x) if len(val) else np.zeros((0, len(learnt)))
-    platts, thresholds = [], []
-    for e in range(len(learnt)):
-        platt, at = (
-            training.calibrated(said[:, e], val.y[:, e], val.subjects)
-            if learnt[e]
-            else (calibration.Platt(), np.nan)
-        )
-        platts.append(platt)
-        thresholds.append(at)
-    return Fitted(logits, platts, np.array(thresholds))
+    platts = [
+        training.calibrated(said[:, e], val.y[:, e], val.subjects) if learnt[e] else calibration.Platt()
+        for e in range(len(learnt))
+    ]
+    return Fitted(logits, platts, np.where(learnt, training.THRESHOLD, np.nan))

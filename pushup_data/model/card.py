@@ -153,8 +153,8 @@ def limits(heads: Sequence[Head], splits: Mapping[str, Side], watched: str | Non
     sentences = [f"{what}: {', '.join(which)}." for what, which in said.items() if which]
     if watched == "train":
         sentences.append(
-            "There was no val label: it stopped by the loss on its own train reps, its probabilities are not "
-            "calibrated and its thresholds not chosen."
+            "There was no val label: it stopped by the loss on its own train reps, and its probabilities are "
+            "not calibrated."
         )
     simulated, reps = sum(s.simulated for s in splits.values()), sum(s.reps for s in splits.values())
     if simulated:
@@ -231,7 +231,7 @@ def _measured(found: Metrics, *, chosen: bool) -> list[str]:
         head += f"No mean: {macro.reason}. "
     head += "In brackets: 95 % of resamples of people."
     if chosen:
-        head += " Thresholds, calibration and when to stop were chosen on them, which flatters; AP least."
+        head += " Calibration and when to stop were chosen on them, which flatters; AP least."
     names = ("error", "present", "people who show it", "precision", "recall", "F1", "AP", "note")
     return [head, "", *_table(names, rows)]
 

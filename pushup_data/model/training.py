@@ -24,6 +24,10 @@ MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown th
 # So many people make what was learnt of an error count by half: from two or three, a network learns the room
 # that they are in. Of 3, 6, 8 and 12, F1 on people is nowhere below the rules' from 6 on (docs/model.md).
 _PEOPLE_FOR_HALF = 6
+# The calibrated probability from which on an error is said to be present: nobody is told of one that is less
+# likely than not. Nor would more be better: F1 is largest at half its best value (Lipton et al., 2014, arXiv
+# 1402.1892), and where a few val people seem to ask for more it is their luck (docs/model.md).
+THRESHOLD = 0.5
 _WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
 
@@ -77,7 +81,7 @@ def fit(
     watch: Callable[[Epoch], None] = lambda _: None,
     quiet: bool = False,
 ) -> Fitted:
-    """Train on `train`; stop early, calibrate and choose thresholds on `val`, whose subjects are others.
+    """Train on `train`; stop early and calibrate on `val`, whose subjects are others.
 
     Unknown labels take no part. Errors without both a present and an absent label in `train` are not learnt.
     `watch` is told of every epoch; what it raises ends the training. `quiet` shows no progress bar. With the
@@ -142,11 +146,10 @@ def fit(
         kept.load_state_dict(best_state)
         kept.shrink(torch.from_numpy(shrinkage(train)))
         scores = infer(kept, val.x, val.pixels)[0].astype(np.float64)
-    chosen = [calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)]
     return Fitted(
         network=kept,
-        calibration=[platt for platt, _ in chosen],
-        thresholds=[at if learnt[e] else None for e, (_, at) in enumerate(chosen)],
+        calibration=[calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)],
+        thresholds=[THRESHOLD if known else None for known in learnt],
         epochs=best_epoch,
         loss=best,
         watched="val" if watch_val else "train",
@@ -176,11 +179,9 @@ def positive_weight(y: Tensor) -> Tensor:
 
 def calibrated(
     logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32], subjects: Sequence[str]
-) -> tuple[Platt, float]:
-    """Return one error's calibration and threshold, from its known labels among (N,)."""
-    logits, positive, people = _known(logits, truth, subjects)
-    platt = calibration.fit(logits, positive, people)
-    return platt, threshold(platt(logits), positive)
+) -> Platt:
+    """Return one error's calibration, from its known labels among (N,)."""
+    return calibration.fit(*_known(logits, truth, subjects))
 
 
 def calibrated_loss(
@@ -205,26 +206,6 @@ def _known(
     """Return logits, labels 0 or 1, and subjects, where one error's label is known."""
     at = np.flatnonzero(np.isfinite(truth))
     return logits[at], (truth[at] == 1).astype(np.float64), [subjects[i] for i in at]
-
-
-def threshold(scores: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> float:
-    """Return the probability from which on an error is said to be present: best F1 on (n,) known labels.
-
-    From 0.5 to 0.95 in steps of 0.05: nobody is told of an error that is less likely than not, though F1
-    alone would often ask for it. Of equals the one next to 0.5, which is also what stands where there is no
-    positive or no negative to choose by.
-    """
-    known = np.isfinite(truth)
-    scores, positive = scores[known], truth[known] == 1
-    if positive.all() or not positive.any():
-        return 0.5
-    best, chosen = -1.0, 0.5
-    for at in np.round(np.arange(0.5, 0.96, 0.05), 2):
-        said = scores >= at
-        f1 = 2 * (said & positive).sum() / (said.sum() + positive.sum())
-        if f1 > best + 1e-9:
-            best, chosen = f1, float(at)
-    return chosen
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from pushup_data.workspace import Workspace
 
 HELD_OUT = ("val", "test")  # train is never measured: it would flatter
 _NOTE = (
-    "calibration, thresholds and the epoch at which training stopped were chosen on val (after `tune` the "
-    "settings, too), so there all figures flatter models and baselines, AP least; test shows them as they are"
+    "calibration and the epoch at which training stopped were chosen on val (after `tune` the settings, "
+    "too), so there all figures flatter models and baselines, AP least; test shows them as they are"
 )
 
 
