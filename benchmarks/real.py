@@ -79,7 +79,7 @@ class Task:
             if source == "real":
                 yield *theirs, test
             else:
-                yield join(self._avatars(seed)[0], theirs[0]), theirs[1], test  # thresholds are for people
+                yield join(self._avatars(seed)[0], theirs[0]), theirs[1], test  # calibrated for people
 
     def _avatars(self, seed: int) -> tuple[Corpus, Corpus]:
         assert self.avatars is not None
