@@ -25,7 +25,9 @@ Picture = npt.NDArray[np.uint8]
 _LIGHT_SIZE = 384  # pixels of the picture from the light's side
 _NEAR_SIZE = 96  # cells of the map of what is close above the floor,
 _NEAR_CELL = 0.035  # metres each
-_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+# Per pixel at the person's edges. Smoothing the outline in the picture instead saves a third of the time, but
+# from the landmarks that it gives less is learnt (docs/model.md).
+_SAMPLES = 4
 _NARROW = 3.0  # pixels: a Gaussian of this width is blurred by as it is
 _SKIPPED = 8  # one in so many vertices says where the body is: the margin is wider than what lies between
 _MARGIN = 0.35  # metres around the body in the light's picture, for soft edges
@@ -68,9 +70,9 @@ class Renderer:
         near, place = self._near(points)
         self._near_map.write(near.tobytes())
         x, y, wide, high = self._changed(points)
-        self._target.scissor = (x, y, wide, high)
-        self._target.use()
-        self._target.clear(depth=1.0)
+        self._many.scissor = (x, y, wide, high)
+        self._many.use()
+        self._many.clear(depth=1.0)
         gl.disable(gl.DEPTH_TEST | gl.CULL_FACE)
         for unit, texture in enumerate((self._lit, self._shaded, self._shadow, self._near_map, self._cast)):
             texture.use(unit)
@@ -79,9 +81,10 @@ class Renderer:
         gl.enable(gl.DEPTH_TEST | gl.CULL_FACE)
         _set(self._body, light=light)
         self._person.render(gl.TRIANGLES)
-        seen = np.frombuffer(self._target.read((x, y, wide, high), components=4), np.uint8)
+        gl.copy_framebuffer(self._one, self._many)
+        seen = np.frombuffer(self._one.read((x, y, wide, high), components=3, alignment=1), np.uint8)
         picture = self._empty.copy()
-        picture[y : y + high, x : x + wide] = _smoothed(seen.reshape(high, wide, 4))
+        picture[y : y + high, x : x + wide] = seen.reshape(high, wide, 3)
         return np.ascontiguousarray(picture[::-1])
 
     def _changed(self, points: Floats) -> tuple[int, int, int, int]:
@@ -154,7 +157,10 @@ class Renderer:
         self._near_map = gl.texture((_NEAR_SIZE, _NEAR_SIZE), 1, dtype="f4")
         for texture in (self._shadow, self._near_map):
             texture.repeat_x = texture.repeat_y = False
-        self._target = gl.framebuffer(gl.renderbuffer(size, 4), gl.depth_renderbuffer(size))
+        self._many = gl.framebuffer(
+            gl.renderbuffer(size, 4, samples=_SAMPLES), gl.depth_renderbuffer(size, samples=_SAMPLES)
+        )
+        self._one = gl.framebuffer(gl.renderbuffer(size, 4))
         lit, shaded = self._draw_room()
         self._lit, self._shaded = (gl.texture(size, 4, p.tobytes()) for p in (lit, shaded))
         self._empty = np.ascontiguousarray(lit[:, :, :3])
@@ -249,16 +255,6 @@ def _blurred(picture: Picture, sigma: float) -> Picture:
     small = cv2.resize(picture, (width // shrunk, height // shrunk), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), sigma / shrunk)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-
-
-def _smoothed(drawn: Picture) -> Picture:
-    """Return (H, W, 3) of (H, W, 4), whose alpha marks the person: their outline blends with the room.
-
-    Several samples per pixel look the same at this size, and drawing them takes twice the time.
-    """
-    colours, person = np.ascontiguousarray(drawn[:, :, :3]), np.ascontiguousarray(drawn[:, :, 3])
-    outline = cv2.morphologyEx(person, cv2.MORPH_GRADIENT, _CROSS) > 0
-    return np.where(outline[:, :, None], cv2.GaussianBlur(colours, (3, 3), 0), colours)
 
 
 @cache

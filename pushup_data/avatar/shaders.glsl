@@ -129,7 +129,7 @@ void main() {
         c = mix(c, texture(shaded, pixel).rgb, texture(shadow, at).r * bright.a);
         c *= 1.0 - texture(near, (p.xy - near_place.xy) * near_place.zw).r * bright.a;
     }
-    colour = vec4(c, 0.0);
+    colour = vec4(c, 1.0);
 }
 
 //// body.vert
