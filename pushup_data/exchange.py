@@ -18,10 +18,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from pushup_data import files, ledger, locks, tables, taxonomy
+from pushup_data.documents import describe
 from pushup_data.errors import BadInputError
 from pushup_data.labelstudio import config, player, pull
 from pushup_data.ledger import Entry, Key
-from pushup_data.taxonomy import Taxonomy, describe
+from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import Workspace
 
 Json = dict[str, Any]

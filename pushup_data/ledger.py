@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from pushup_data.documents import describe
 from pushup_data.errors import BadInputError
-from pushup_data.taxonomy import Value, describe
+from pushup_data.taxonomy import Value
 
 # Simulated annotators have addresses here; the domain can never exist (RFC 2606), so the mark stays for ever.
 SIMULATED_DOMAIN = "simulated.invalid"

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from pushup_data.errors import BadInputError, MissingInputError
-from pushup_data.taxonomy import describe
+from pushup_data import documents
 
 
 class _Section(BaseModel):
@@ -160,12 +158,5 @@ class Params(_Section):
 
 
 def load(path: Path) -> Params:
-    """Read params.yaml. Raises BadInputError naming the setting that is wrong."""
-    if not path.exists():
-        raise MissingInputError(f"{path} is not there; run `pushup-data init {path.parent}` to restore it")
-    try:
-        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except UnicodeDecodeError as e:
-        raise BadInputError(f"{path}: {e}; save it as UTF-8") from None
-    except (yaml.YAMLError, ValidationError) as e:
-        raise BadInputError(f"{path}: {describe(e)}") from None
+    """Read params.yaml. Raises MissingInputError, or BadInputError naming the setting that is wrong."""
+    return documents.load(path, Params, path.parent)

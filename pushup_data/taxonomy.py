@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pushup_data.errors import BadInputError, MissingInputError
+from pushup_data import documents
 
 View = Literal["side", "oblique", "front"]
 Value = Literal["present", "absent", "unknown"]
@@ -63,26 +62,8 @@ class Taxonomy(BaseModel):
 
 
 def load(path: Path) -> Taxonomy:
-    """Read the taxonomy. Raises MissingInputError or BadInputError with the offending field."""
-    if not path.exists():
-        raise MissingInputError(f"{path} is not there; run `pushup-data init .` to restore it")
-    try:
-        return Taxonomy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except UnicodeDecodeError as e:
-        raise BadInputError(f"{path}: {e}; save it as UTF-8") from None
-    except (yaml.YAMLError, ValidationError) as e:
-        raise BadInputError(f"{path}: {describe(e)}") from None
-
-
-def describe(error: Exception) -> str:
-    """Say in one line what a YAML or pydantic error found, and where."""
-    if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}"
-            + (f" (found {e['input']!r})" if not isinstance(e["input"], dict) else "")
-            for e in error.errors()
-        )
-    return str(error)
+    """Read the taxonomy. Raises MissingInputError, or BadInputError naming the field that is wrong."""
+    return documents.load(path, Taxonomy, path.parent.parent)
 
 
 def markdown(taxonomy: Taxonomy) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pushup_data.documents import describe
 from pushup_data.errors import BadInputError
 from pushup_data.model.calibration import Platt
 from pushup_data.model.data import channels
 from pushup_data.params import Model, Train
-from pushup_data.taxonomy import describe
 
 FORMAT = 2  # raise when an older model.json or its weights can no longer be read
 CARD, WORDS = "model.json", "CARD.md"
