@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pushup_data import files, landmarks, video
+from pushup_data import ffmpeg, files, landmarks, video
 from pushup_data.errors import BadVideoError
 
 SLOWER = 2  # how many times as long the slow renditions last
@@ -36,7 +36,7 @@ def cut(source: Path, start: int, end: int, fps: float, target: Path) -> None:
     with files.atomic_path(target) as temporary:
         selected = [*seek, "-i", str(source), "-frames:v", str(frames)]
         timed = ["-vf", f"setpts=N/({rate})/TB", "-r", str(rate)]
-        video.ffmpeg([*selected, *timed, *_ENCODED, "-movflags", "+faststart", str(temporary)], source)
+        ffmpeg.run([*selected, *timed, *_ENCODED, "-movflags", "+faststart", str(temporary)], source)
         written = len(video.timestamps(temporary))
         if written != frames:
             text = f"{source.name}: only {written} of frames {start} to {end} could be cut; ingest it again"
@@ -51,7 +51,7 @@ def skeleton(clip: Path, pose: landmarks.Pose, fps: float, target: Path) -> None
     drawn = f"-f rawvideo -pix_fmt rgba -s {width}x{height} -r {rate} -i pipe:0".split()
     over = ["-filter_complex", "[0:v][1:v]overlay=format=auto:shortest=1", "-r", rate]
     with files.atomic_path(target) as temporary:
-        video.ffmpeg(
+        ffmpeg.run(
             ["-i", str(clip), *drawn, *over, *_ENCODED, "-movflags", "+faststart", str(temporary)],
             clip,
             (picture.tobytes() for picture in _skeletons(pose, width, height)),
@@ -64,7 +64,7 @@ def slow(clip: Path, target: Path) -> None:
         # Not -itsscale: it leaves the last frame as short as it was.
         stretched = f"setts=pts=PTS*{SLOWER}:dts=DTS*{SLOWER}:duration=DURATION*{SLOWER}"
         copied = ["-i", str(clip), "-c", "copy", "-bsf:v", stretched]
-        video.ffmpeg([*copied, "-movflags", "+faststart", str(temporary)], clip)
+        ffmpeg.run([*copied, "-movflags", "+faststart", str(temporary)], clip)
 
 
 def _skeletons(pose: landmarks.Pose, width: int, height: int) -> Iterator[npt.NDArray[np.uint8]]:

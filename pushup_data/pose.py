@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pushup_data import params, people, tables
+from pushup_data import ffmpeg, params, people, tables
 from pushup_data.errors import BadInputError, BadVideoError, MissingInputError
 from pushup_data.people import Person
 
@@ -158,7 +158,7 @@ def _frames(video: Path) -> Iterator[tuple[int, int, Picture, int]]:
 
     last = -1
     try:
-        with av.open(f"file:{video}") as container:
+        with av.open(ffmpeg.url(video)) as container:
             stream = container.streams.video[0]
             rate = float(stream.average_rate or 25)
             convert = (

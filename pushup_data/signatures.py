@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pushup_data import ffmpeg
 from pushup_data.landmarks import INDEX, Pose
 
 Floats = npt.NDArray[np.float32]
@@ -96,7 +97,7 @@ def pictures(
 
     wanted = [bottom + round(k * fps / RATE) - clip_start for k in _PICTURES]
     try:
-        with av.open(f"file:{clip}") as container:
+        with av.open(ffmpeg.url(clip)) as container:
             frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     except (av.error.FFmpegError, IndexError):
         return []

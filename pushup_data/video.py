@@ -4,31 +4,20 @@ Frame k of the normalised video starts at k / fps, for every k from 0: so a deco
 Label Studio count the same frames.
 """
 
-import ctypes
 import math
-import re
-import signal
 import statistics
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
-
-from pushup_data import files, params
-from pushup_data.errors import BadVideoError, PushupDataError
+from pushup_data import ffmpeg, files, params
+from pushup_data.errors import BadVideoError
 
 VERSION = 1  # raise it when the same input would give another output: every video is then made again
 SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm")
 
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "avi", "matroska,webm"}
 _STANDARD = [Fraction(n) for n in (5, 6, 8, 10, 12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60)]
 _STANDARD += [Fraction(n * 1000, 1001) for n in (24, 30, 60)]
@@ -37,14 +26,6 @@ _MIN_DECODED = 0.9  # share of the announced frames that must decode
 _ENCODED = (
     "-an -sn -dn -map_metadata -1 -map_chapters -1 -c:v libx264 -preset veryfast -crf 20 -pix_fmt yuv420p"
 )
-# What ffmpeg says where the machine fails it, and not the file.
-_OF_MACHINE = re.compile(
-    r"No space left on device|[Qq]uota exceeded|Read-only file system|(Input/output|I/O) error"
-    r"|Error opening output.*: (Permission denied|No such file or directory)"
-)
-# Signals with which a file's bytes end it; all others come from outside.
-_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-_STOPPED = 255  # ffmpeg's answer to being asked to end; it says nothing then
 _MP4 = "-movflags +faststart -fflags +bitexact -flags:v +bitexact -f mp4"
 
 
@@ -194,16 +175,11 @@ def probe(path: Path) -> Probe:
         raise BadVideoError("undecodable", text) from None
 
 
-def _url(path: Path) -> str:
-    """Return what ffmpeg takes for this file: a bare `10:30.mp4` would be an address to it."""
-    return f"file:{path}"
-
-
 def _open(path: Path) -> Any:
     """Open a file as a video, never what it may point to; names in it may be in any encoding."""
     import av
 
-    return av.open(_url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    return av.open(ffmpeg.url(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
 
 
 def _stream(path: Path, container: Any) -> Any:
@@ -246,61 +222,11 @@ def complies(found: Probe, max_lines: int) -> bool:
     )
 
 
-def ffmpeg(arguments: list[str], source: Path, pictures: Iterable[bytes] = ()) -> str:
-    """Run the ffmpeg that comes with imageio-ffmpeg on local files only; return its warnings.
-
-    `pictures` are written to its input, one after the other. Raises BadVideoError with ffmpeg's words;
-    `source` is the file that they are about. Where the machine failed and not the file (it was killed, the
-    disk is full), a plain PushupDataError: nothing may be held against the file then.
-    """
-    quiet = "-nostdin -hide_banner -loglevel error -y -protocol_whitelist file,pipe".split()
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), *quiet, *arguments]
-    with tempfile.TemporaryFile() as words:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=words,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it takes no lock
-        )
-        assert process.stdin is not None  # noqa: S101
-        with suppress(BrokenPipeError), process.stdin as pipe:
-            for picture in pictures:
-                pipe.write(picture)
-        process.wait()
-        words.seek(0)
-        said = words.read().decode(errors="replace").strip()
-    if process.returncode != 0:
-        if failed := _machine_failed(process.returncode, said):
-            text = f"{source.name}: ffmpeg could not do its work ({failed}), which is not the file's fault"
-            raise PushupDataError(f"{text}; see to the disk and the memory and run it again")
-        last = " ".join(said.splitlines()[:2])
-        text = f"{source.name}: ffmpeg says: {last}; is the file damaged?"
-        raise BadVideoError("undecodable", text)
-    return said
-
-
-def _machine_failed(code: int, said: str) -> str | None:
-    """Return how the machine failed ffmpeg, None where it was not the machine."""
-    if code < 0 and -code not in _CRASHES:
-        return f"killed by signal {-code}"
-    if code == _STOPPED and not said:
-        return "it was asked to end"
-    found = _OF_MACHINE.search(said)
-    return found[0] if found else None
-
-
-def _die_with_parent() -> None:
-    """In the child: end when the worker is ended, be it at its time limit. Linux only."""
-    if _LIBC is not None:
-        _LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def timestamps(path: Path) -> list[Fraction]:
     """Return the times of an mp4's frames in seconds, ascending, without decoding them."""
     import av
 
-    with av.open(_url(path)) as container:
+    with av.open(ffmpeg.url(path)) as container:
         stream = container.streams.video[0]
         return sorted(p.pts * stream.time_base for p in container.demux(stream) if p.size)
 
@@ -309,17 +235,26 @@ def duration(path: Path) -> float:
     """Return an mp4's length in seconds, as its video track says."""
     import av
 
-    with av.open(_url(path)) as container:
+    with av.open(ffmpeg.url(path)) as container:
         stream = container.streams.video[0]
         return float(stream.duration * stream.time_base)
 
 
 def _copy(source: Path, target: Path, found: Probe) -> bool:
     """Copy the stream; False where the copy does not decode cleanly, frame for frame."""
-    chosen = ["-i", _url(source), "-map", f"0:{found.index}", "-map_metadata", "-1", "-map_chapters", "-1"]
-    ffmpeg([*chosen, "-c", "copy", *_MP4.split(), _url(target)], source)
+    chosen = [
+        "-i",
+        ffmpeg.url(source),
+        "-map",
+        f"0:{found.index}",
+        "-map_metadata",
+        "-1",
+        "-map_chapters",
+        "-1",
+    ]
+    ffmpeg.run([*chosen, "-c", "copy", *_MP4.split(), ffmpeg.url(target)], source)
     try:
-        complaints = ffmpeg(["-xerror", "-i", _url(target), "-f", "null", "-"], source)
+        complaints = ffmpeg.run(["-xerror", "-i", ffmpeg.url(target), "-f", "null", "-"], source)
     except BadVideoError:
         return False
     even = _steady(timestamps(target), found.rate)
@@ -333,7 +268,7 @@ def _encode(source: Path, target: Path, found: Probe, shape: tuple[int, int]) ->
     # No rate conversion behind the filter's: it alone decides which frames are shown twice or left out.
     chosen = [
         "-i",
-        _url(source),
+        ffmpeg.url(source),
         "-map",
         f"0:{found.index}",
         "-vf",
@@ -341,7 +276,7 @@ def _encode(source: Path, target: Path, found: Probe, shape: tuple[int, int]) ->
         "-fps_mode",
         "passthrough",
     ]
-    ffmpeg([*chosen, *_ENCODED.split(), *_MP4.split(), _url(target)], source)
+    ffmpeg.run([*chosen, *_ENCODED.split(), *_MP4.split(), ffmpeg.url(target)], source)
 
 
 def _verified(source: Path, target: Path, rate: Fraction) -> int:
@@ -364,5 +299,5 @@ def _steady(times: list[Fraction], rate: Fraction) -> bool:
 def _decoded(path: Path) -> int:
     import av
 
-    with av.open(_url(path)) as container:
+    with av.open(ffmpeg.url(path)) as container:
         return sum(1 for _ in container.decode(video=0))

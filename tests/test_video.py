@@ -4,7 +4,7 @@ from pathlib import Path
 import av
 import pytest
 
-from pushup_data import video
+from pushup_data import ffmpeg, video
 from pushup_data.errors import BadVideoError, PushupDataError
 from tests import sources
 
@@ -181,7 +181,7 @@ def test_a_full_disk_is_not_held_against_the_file(tmp_path):
     """/dev/full is a disk without room: ffmpeg's own words are understood."""
     source = sources.numbered(tmp_path / "a.mp4")
     with pytest.raises(PushupDataError, match=r"a\.mp4: .*No space left on device.* run it again") as raised:
-        video.ffmpeg(["-i", str(source), "-c", "copy", "-f", "matroska", "/dev/full"], source)
+        ffmpeg.run(["-i", str(source), "-c", "copy", "-f", "matroska", "/dev/full"], source)
     assert not isinstance(raised.value, BadVideoError)
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 from tqdm import tqdm
 
+from pushup_data import ffmpeg
 from pushup_data.errors import BadVideoError, MissingInputError
 from pushup_data.landmarks import INDEX, Pose
 from pushup_data.model.measures import Seen
@@ -126,7 +127,7 @@ def _decoded(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, Pixels]
         )
     try:
         convert = VideoReformatter().reformat  # one for all frames: setting it up costs as much as its work
-        with av.open(f"file:{path}") as container:
+        with av.open(ffmpeg.url(path)) as container:
             frames = itertools.islice(container.decode(video=0), max(wanted) + 1)
             for number, frame in enumerate(frames):
                 if number in wanted:
