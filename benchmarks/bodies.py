@@ -1,10 +1,11 @@
 """How well errors are told on bodies never trained on, against the truth: avatars, five folds of bodies.
 
-    python benchmarks/bodies.py [--sets N] [--front N] [--work DIR] [--seeds 3] [--streams pose rgb]
-        [--pictures FILE] [--true-joints]
+    python benchmarks/bodies.py [--sets N] [--front N] [--retakes 2] [--work DIR] [--seeds 3]
+        [--streams pose rgb] [--pictures FILE] [--true-joints]
 
 Renders the sets (kept in --work; --front more of them are seen from the front, where flaring and asymmetry
-show), tracks them, and trains on four fifths of the bodies, a fifth of which are calibrated on. F1 and AP per
+show), tracks them, and trains on four fifths of the bodies, a fifth of which are calibrated on. --retakes of
+the sets that are trained on are learnt from as well (retakes.py); nothing is judged on them. F1 and AP per
 error over all reps whose view shows it, mean and spread of --seeds, beside the rules, a forest and gradient
 boosting on kinematic features, networks of other kinds, and a network of the first kind per other --streams;
 then recall by severity, training time, and the time that a rep takes. --kinds chooses among
@@ -24,7 +25,7 @@ import numpy.typing as npt
 from avatar import TAXONOMY
 from collection import SETTINGS
 from contenders import Fit, apart, network, trees
-from corpus import ERRORS, Corpus, join, of_avatars
+from corpus import ERRORS, Corpus, join, of_avatars, of_retakes
 from sklearn.model_selection import GroupKFold
 
 from pushup_data import metrics
@@ -40,15 +41,17 @@ def main() -> None:
     start = time.process_time()
     streams = "+".join(options.streams).split("+")
     avatars = load(options.sets, options.front, options.work, streams, true_joints=options.true_joints)
+    more = load_retakes(options.sets, options.front, options.work, options.retakes)
     print(f"{time.process_time() - start:.0f} CPU s to read them")
-    print(f"{len(avatars)} reps of {len(set(avatars.videos))} sets by {len(set(avatars.groups))} bodies\n")
+    print(f"{len(avatars)} reps of {len(set(avatars.videos))} sets by {len(set(avatars.groups))} bodies")
+    print(f"{0 if more is None else len(more)} reps of retakes, to learn from only\n")
     said = {"rules": [(avatars.rules, np.nan_to_num(avatars.rules) >= 0.5)]}
     spent: dict[str, list[float]] = {}
     used: dict[str, list[float]] = {}
     for name, fit in contenders(options).items():
         for seed in range(options.seeds):
             start = time.process_time()
-            probability, present, use = out_of_fold(avatars, fit, seed)
+            probability, present, use = out_of_fold(avatars, fit, seed, more)
             said.setdefault(name, []).append((probability, present))
             spent.setdefault(name, []).append(time.process_time() - start - use)
             used.setdefault(name, []).append(use)
@@ -72,11 +75,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--true-joints", action="store_true", help="the bodies' own joints instead of MediaPipe's landmarks"
     )
+    parser.add_argument("--retakes", type=int, default=2, help="of every set, to learn from (retakes.py)")
     parser.add_argument("--pictures", type=Path, help="a PNG of what the CNN-LSTM gets most wrong")
     parser.add_argument("--kinds", nargs="*", default=[*TREES, "cnn-lstm", "cnn", "lstm", "transformer"])
     parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
     parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.retakes and (options.true_joints or options.streams != ["pose"]):
+        parser.error("retakes are landmarks alone: say --retakes 0")
+    return options
 
 
 def name_sets(parser: argparse.ArgumentParser, work: str = "--work") -> None:
@@ -91,6 +98,13 @@ def load(
 ) -> Corpus:
     parts = chosen(sets, front, folder)
     return join(*(of_avatars(*which, streams, true_joints=true_joints) for which in parts))
+
+
+def load_retakes(sets: int, front: int, folder: Path, each: int) -> Corpus | None:
+    """Return the reps of `each` retakes of every set that load() has."""
+    parts = [of_retakes(*which, each) for which in chosen(sets, front, folder)]
+    found = [part for part in parts if part is not None]
+    return join(*found) if found else None
 
 
 def chosen(sets: int, front: int, folder: Path) -> list[Sets]:
@@ -111,10 +125,12 @@ def contenders(options: argparse.Namespace) -> dict[str, Fit]:
     return made
 
 
-def out_of_fold(avatars: Corpus, fit: Fit, seed: int) -> tuple[Floats, npt.NDArray[np.bool_], float]:
+def out_of_fold(
+    avatars: Corpus, fit: Fit, seed: int, more: Corpus | None = None
+) -> tuple[Floats, npt.NDArray[np.bool_], float]:
     """Return probability and whether an error is said to be present, (N, errors), for bodies held out.
 
-    Third the CPU seconds that use took.
+    Of `more` what is of training's bodies is learnt from. Third the CPU seconds that use took.
     """
     probability = np.full(avatars.y.shape, np.nan)
     present = np.zeros(avatars.y.shape, dtype=bool)
@@ -124,7 +140,10 @@ def out_of_fold(avatars: Corpus, fit: Fit, seed: int) -> tuple[Floats, npt.NDArr
         mine[test] = False
         rest = avatars.take(mine)
         val = apart(rest.groups, 0.2, seed)
-        judge = fit(rest.take(~val).dataset(), rest.take(val).dataset(), seed)
+        train = rest.take(~val)
+        if more is not None:
+            train = join(train, more.take(np.isin(more.groups, train.groups)))
+        judge = fit(train.dataset(), rest.take(val).dataset(), seed)
         start = time.process_time()
         probability[test] = judge.of(
             avatars.x[test], None if avatars.pixels is None else avatars.pixels[test]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import retakes
 from avatar import TAXONOMY, tracked
 from collection import SETTINGS, Clip
 
@@ -129,10 +130,22 @@ def films(
     count: int, seed: int, folder: Path, views: Mapping[str, float] | None
 ) -> dict[str, tuple[dict[str, Any], pl.DataFrame]]:
     """Render and track what is missing; return by file a row of tables.TRUTH and tables.POSE, if no flaw."""
-    recipes = [Recipe(seed=seed, number=i, reps=(3, 6), views=views) for i in range(count)]
-    truth = sets.render(recipes, folder)
-    wanted = truth.filter(pl.col("file").is_in([r.name for r in recipes]), pl.col("flaw") == "")
-    return {row["file"]: (row, table) for row, table in tracked(wanted, folder)}
+    wanted = recipes(count, seed, views)
+    truth = sets.render(wanted, folder)
+    truth = truth.filter(pl.col("file").is_in([r.name for r in wanted]), pl.col("flaw") == "")
+    return {row["file"]: (row, table) for row, table in tracked(truth, folder)}
+
+
+def recipes(count: int, seed: int, views: Mapping[str, float] | None) -> list[Recipe]:
+    return [Recipe(seed=seed, number=i, reps=(3, 6), views=views) for i in range(count)]
+
+
+def of_retakes(
+    count: int, seed: int, folder: Path, views: Mapping[str, float] | None, each: int
+) -> Corpus | None:
+    """Return the reps that are found in `each` retakes of every set that of_avatars() has; None for none."""
+    made = retakes.of_sets(films(count, seed, folder, views), recipes(count, seed, views), each, folder)
+    return join(*(labelled_avatar(row, table) for row, table in made)) if made else None
 
 
 def with_joints(row: dict[str, Any], table: pl.DataFrame) -> pl.DataFrame:

@@ -146,3 +146,16 @@ def test_the_command_says_what_it_made_and_what_is_wrong(tmp_path):
     result = CliRunner().invoke(main, ["avatar", "render", "--reps", "5", "3", "--out", str(tmp_path)])
     assert result.exit_code == 1
     assert "smaller number first" in result.output
+
+
+def test_a_retake_has_body_and_camera_and_moves_otherwise(default_taxonomy):
+    first = sets.take(small(2, reps=(3, 3), views={"front": 1.0}), default_taxonomy)
+    again, other = sets.retake(first, 0), sets.retake(first, 1)
+    assert (again.body, again.shot) == (first.body, first.shot)
+    assert again.plan.stance.on_knees == first.plan.stance.on_knees
+    assert np.array_equal(again.points, sets.retake(first, 0).points, equal_nan=True)
+    assert len({made.plan.seed for made in (first, again, other)}) == 3
+    told = [sets.truth(sets.retake(first, n), default_taxonomy) for n in range(8)]
+    severe = {e["error"] for row in told for rep in row["reps"] for e in rep["errors"] if e["severity"]}
+    assert severe
+    assert not severe & {"hips_piked", "head_dropped"}  # MediaPipe loses them from the front

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from pushup_data.workspace import TEMPLATE
 VERSION = 3  # raise it when the same recipe gives another video
 _TIME_LIMIT_S = 900.0
 _CAST = 14  # bodies, half of them women, that take turns before the next as many come
+_STREAMS = 4  # of chance, of a recipe
 _RESTING = 0.06  # of a rep's way: shoulders no higher than this above their lowest are at the bottom
 
 
@@ -119,35 +120,62 @@ def take(recipe: Recipe, known: Taxonomy) -> Take:
     """Plan a set; nothing is drawn yet."""
     # A stream each: what is wrong with a rep changes neither room nor camera.
     rng, of_motion, of_shot, of_look = (
-        np.random.default_rng([recipe.seed, recipe.number, stream]) for stream in range(4)
+        np.random.default_rng([recipe.seed, recipe.number, stream]) for stream in range(_STREAMS)
     )
     body = whose(recipe)
     views = recipe.views or SHARES
     view: View = str(rng.choice(list(views), p=np.array(list(views.values())) / sum(views.values())))  # type: ignore[assignment]
     count = int(rng.integers(recipe.reps[0], recipe.reps[1] + 1))
-    errors = recipe.errors
-    if errors is None and view == "front":
-        # From the front MediaPipe loses a body whose hips are high or whose face is hidden.
-        errors = tuple(
-            {e: s for e, s in wrong.items() if e not in ("hips_piked", "head_dropped")}
-            for wrong in plans.draw_errors(of_motion, count)
-        )
+    errors = recipe.errors or _front_errors(of_motion, count, view)
     plan = plans.draw(of_motion, len(errors) if errors else count, errors=errors)
-    angles, times = motion.animate(plan, recipe.fps)
-    posed = posing.pose(body, plan.stance, contact.settle(body, plan.stance, angles))
-    points = joints.place(body, posed)
+    posed, points, reps = _performed(body, plan, recipe.fps)
     shot = shots.draw(of_shot, points, view, recipe.size, flaw_share=recipe.flaw_share)
     return Take(
         recipe=recipe,
         body=body,
         plan=plan,
         posed=posed,
-        reps=_frames(times, points, recipe.fps),
+        reps=reps,
         shot=shot,
         points=points,
         maps=film.hand(shot, len(points), recipe.fps),
         rng=of_look,
     )
+
+
+def retake(made: Take, number: int) -> Take:
+    """Plan another set of the same body on the same support, before the same camera, held still.
+
+    The same `number` gives the same movement. Nothing says that the camera has all of it in its picture.
+    """
+    recipe = made.recipe
+    rng = np.random.default_rng([recipe.seed, recipe.number, _STREAMS, number])
+    count = int(rng.integers(recipe.reps[0], recipe.reps[1] + 1))
+    errors = _front_errors(rng, count, made.shot.view)
+    plan = plans.draw(rng, count, errors=errors, on_knees=made.plan.stance.on_knees)
+    posed, points, reps = _performed(made.body, plan, recipe.fps)
+    still = np.tile(np.eye(2, 3), (len(points), 1, 1))
+    return replace(made, plan=plan, posed=posed, reps=reps, points=points, maps=still)
+
+
+def _front_errors(rng: np.random.Generator, count: int, view: View) -> tuple[dict[str, float], ...] | None:
+    """Draw what is wrong with each rep that is seen from the front; None: all that there is may be.
+
+    From the front MediaPipe loses a body whose hips are high or whose face is hidden.
+    """
+    if view != "front":
+        return None
+    hiding = ("hips_piked", "head_dropped")
+    drawn = plans.draw_errors(rng, count)
+    return tuple({e: s for e, s in wrong.items() if e not in hiding} for wrong in drawn)
+
+
+def _performed(body: Body, plan: Plan, fps: float) -> tuple[Posed, Series, list[tuple[int, int, int]]]:
+    """Return the body's poses, its landmarks (T, 33, 3), and each rep's start, bottom and end."""
+    angles, times = motion.animate(plan, fps)
+    posed = posing.pose(body, plan.stance, contact.settle(body, plan.stance, angles))
+    points = joints.place(body, posed)
+    return posed, points, _frames(times, points, fps)
 
 
 def whose(recipe: Recipe) -> Body:
