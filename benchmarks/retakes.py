@@ -21,9 +21,9 @@ from pushup_data.landmarks import INDEX
 
 Floats = npt.NDArray[np.float64]
 
-# Raise it when the same set would give other retakes.
-VERSION = 1
+VERSION = 1  # raise it when the same set would give other retakes
 _HIPS = [INDEX["left_hip"], INDEX["right_hip"]]
+# What is off in a landmark is added to where it truly is; the others are what MediaPipe said.
 _XYZ = ("x", "y", "world_x", "world_y", "world_z")
 _AS_THEY_WERE = ("z", "visibility", "presence")
 _MIN_SEEN = 10  # frames with landmarks, below which a set gives no retakes
@@ -59,7 +59,7 @@ def of_sets(
 def _make(job: tuple[Recipe, dict[str, Any], pl.DataFrame, Sequence[Path]]) -> None:
     """Runs in a process of its own; a retake's truth is written last, and has no row where there is none."""
     recipe, row, table, kept = job
-    first = sets.take(recipe, TAXONOMY)
+    first = sets.take(recipe)
     for number, path in enumerate(kept):
         made = retake(first, number, row, table)
         if made:

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import imageio_ffmpeg
-
 from pushup_data.errors import BadVideoError, PushupDataError
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -37,6 +35,8 @@ def run(arguments: list[str], source: Path, pictures: Iterable[bytes] = ()) -> s
     `source` is the file that they are about. Where the machine failed and not the file (it was killed, the
     disk is full), a plain PushupDataError: nothing may be held against the file then.
     """
+    import imageio_ffmpeg  # slow, and most that import this module only name files
+
     quiet = "-nostdin -hide_banner -loglevel error -y -protocol_whitelist file,pipe".split()
     command = [imageio_ffmpeg.get_ffmpeg_exe(), *quiet, *arguments]
     with tempfile.TemporaryFile() as words:

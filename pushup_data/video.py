@@ -242,17 +242,8 @@ def duration(path: Path) -> float:
 
 def _copy(source: Path, target: Path, found: Probe) -> bool:
     """Copy the stream; False where the copy does not decode cleanly, frame for frame."""
-    chosen = [
-        "-i",
-        ffmpeg.url(source),
-        "-map",
-        f"0:{found.index}",
-        "-map_metadata",
-        "-1",
-        "-map_chapters",
-        "-1",
-    ]
-    ffmpeg.run([*chosen, "-c", "copy", *_MP4.split(), ffmpeg.url(target)], source)
+    how = f"-map 0:{found.index} -map_metadata -1 -map_chapters -1 -c copy {_MP4}"
+    ffmpeg.run(["-i", ffmpeg.url(source), *how.split(), ffmpeg.url(target)], source)
     try:
         complaints = ffmpeg.run(["-xerror", "-i", ffmpeg.url(target), "-f", "null", "-"], source)
     except BadVideoError:

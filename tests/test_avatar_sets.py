@@ -117,10 +117,10 @@ def test_other_options_do_not_mix_with_what_an_interrupted_run_left(tmp_path):
 def test_a_flaw_is_seen(tmp_path):
     found = {}
     for number in range(40):
-        made = sets.take(small(number, flaw_share=1.0), default())
+        made = sets.take(small(number, flaw_share=1.0))
         found.setdefault(made.shot.flaw, made)
     assert set(found) == {"dark", "blurred", "hidden", "cut off"}
-    fine = next(iter(sets.pictures(sets.take(small(0, flaw_share=0.0), default()))))
+    fine = next(iter(sets.pictures(sets.take(small(0, flaw_share=0.0)))))
     dark = next(iter(sets.pictures(found["dark"])))
     assert dark.mean() < 35 < fine.mean()
     blurred = next(iter(sets.pictures(found["blurred"]))).astype(float)
@@ -128,13 +128,6 @@ def test_a_flaw_is_seen(tmp_path):
     points = found["cut off"].shot.camera.project(found["cut off"].points)
     inside = (points > 0).all(axis=2) & (points < [160, 90]).all(axis=2)
     assert inside[np.isfinite(points).all(axis=2)].mean() < 0.75
-
-
-def default():
-    from pushup_data import taxonomy
-    from pushup_data.workspace import TEMPLATE
-
-    return taxonomy.load(TEMPLATE / "labeling_config" / "taxonomy.yaml")
 
 
 def test_the_command_says_what_it_made_and_what_is_wrong(tmp_path):
@@ -149,7 +142,7 @@ def test_the_command_says_what_it_made_and_what_is_wrong(tmp_path):
 
 
 def test_a_retake_has_body_and_camera_and_moves_otherwise(default_taxonomy):
-    first = sets.take(small(2, reps=(3, 3), views={"front": 1.0}), default_taxonomy)
+    first = sets.take(small(2, reps=(3, 3), views={"front": 1.0}))
     again, other = sets.retake(first, 0), sets.retake(first, 1)
     assert (again.body, again.shot) == (first.body, first.shot)
     assert again.plan.stance.on_knees == first.plan.stance.on_knees

@@ -20,7 +20,7 @@ def retakes(monkeypatch):
 
 @pytest.fixture
 def first(default_taxonomy):
-    made = sets.take(Recipe(seed=1, number=0, reps=(2, 2), fps=8.0, views={"side": 1.0}), default_taxonomy)
+    made = sets.take(Recipe(seed=1, number=0, reps=(2, 2), fps=8.0, views={"side": 1.0}))
     return made, sets.truth(made, default_taxonomy)
 
 

@@ -116,7 +116,7 @@ def render(recipes: Sequence[Recipe], folder: Path) -> pl.DataFrame:
     return truth
 
 
-def take(recipe: Recipe, known: Taxonomy) -> Take:
+def take(recipe: Recipe) -> Take:
     """Plan a set; nothing is drawn yet."""
     # A stream each: what is wrong with a rep changes neither room nor camera.
     rng, of_motion, of_shot, of_look = (
@@ -246,7 +246,7 @@ def _render(job: tuple[Recipe, Path]) -> None:
     """Runs in a process of its own; the part is written last: without it the set does not count as done."""
     recipe, folder = job
     known = taxonomy.load(TEMPLATE / "labeling_config" / "taxonomy.yaml")
-    made = take(recipe, known)
+    made = take(recipe)
     film.encode(pictures(made), folder / recipe.name, recipe.fps, made.shot)
     tables.write(tables.TRUTH, tables.TRUTH.frame([truth(made, known)]), _part(folder / ".parts", recipe))
 

@@ -77,7 +77,7 @@ def _row(error: str, view: str, known: Taxonomy) -> Iterator[Picture]:
             flaw_share=0.0,
             errors=(wrong,),
         )
-        made = sets.take(recipe, known)
+        made = sets.take(recipe)
         frame = moment(made, error)
         still = replace(
             made,
