@@ -47,3 +47,34 @@ def test_calibration_keeps_the_order(slope, offset, logits):
 @pytest.mark.parametrize("labels", [[], [0.0, 0.0], [1.0, 1.0]])
 def test_without_both_kinds_of_label_nothing_is_done(labels):
     assert calibration.fit(np.ones(len(labels)), np.array(labels), strangers(len(labels))) == Platt()
+
+
+@pytest.mark.parametrize("slope", [0.5, 1, 3])
+def test_the_threshold_is_that_of_the_largest_f1_where_probabilities_are_true(slope):
+    rng = np.random.default_rng(1)
+    probability = calibration.sigmoid(slope * rng.normal(-1, 2, 50_000))
+    positive = rng.random(len(probability)) < probability
+
+    def f1(at):
+        said = probability >= at
+        return 2 * (said & positive).sum() / (said.sum() + positive.sum())
+
+    found = calibration.threshold(probability, strangers(len(probability)))
+    largest = max(f1(at) for at in np.linspace(0.01, 0.99, 99))
+    assert f1(found) > max(largest - 0.002, f1(0.5))
+    assert found == pytest.approx(largest / 2, abs=0.01)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_the_threshold_is_one_half_at_most_and_in_reach_of_the_highest(said):
+    found = calibration.threshold(np.array(said), strangers(len(said)))
+    assert found <= 0.5
+    assert found <= max(said) + 1e-4  # somebody may be told
+
+
+def test_many_reps_of_one_person_do_not_set_the_threshold():
+    said = np.array([0.9, 0.3, 0.2, 0.1] + [0.5] * 96)
+    crowd = calibration.threshold(said, strangers(100))
+    one = calibration.threshold(said, [*strangers(4), *["s"] * 96])
+    alone = calibration.threshold(said[:5], strangers(5))
+    assert abs(one - alone) < abs(crowd - alone)

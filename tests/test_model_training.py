@@ -70,6 +70,7 @@ def test_it_learns_errors_of_people_it_never_saw(people, fitted):
 
 def test_what_has_no_label_is_not_learnt(fitted):
     assert fitted.thresholds[2] is None
+    assert all(0.3 < at < 0.5 for at in fitted.thresholds[:2])  # from val: nearly all of them are told apart
     assert fitted.watched == "val"
     assert 1 <= fitted.epochs <= SETTINGS.epochs
 
@@ -97,6 +98,13 @@ def test_without_validation_labels_train_says_when_to_stop(people):
         found = training.fit(train, nobody, MODEL, short, seed=0)
         assert found.watched == "train"
         assert found.thresholds == [0.5, 0.5, None]
+
+
+def test_a_threshold_is_of_validation_people_who_show_the_error(people):
+    train, val, _ = people
+    nobody = val.take(val.y[:, 1] == 0)  # no one pikes
+    found = training.fit(train, nobody, MODEL, SETTINGS.model_copy(update={"epochs": 2}), seed=0)
+    assert found.thresholds[0] != found.thresholds[1] == 0.5
 
 
 def test_a_subject_on_both_sides_is_refused(people):

@@ -133,8 +133,7 @@ def _network(train: Dataset, val: Dataset, model: Model, settings: Train, seed: 
 
 def _calibrated(logits: Logits, learnt: Bools, val: Dataset) -> Fitted:
     said = logits(val.x) if len(val) else np.zeros((0, len(learnt)))
-    platts = [
-        training.calibrated(said[:, e], val.y[:, e], val.subjects) if learnt[e] else calibration.Platt()
-        for e in range(len(learnt))
-    ]
-    return Fitted(logits, platts, np.where(learnt, training.THRESHOLD, np.nan))
+    platts, thresholds = [calibration.Platt()] * len(learnt), np.full(len(learnt), np.nan)
+    for e in np.flatnonzero(learnt):
+        platts[e], thresholds[e] = training.calibrated(said[:, e], val.y[:, e], val.subjects)
+    return Fitted(logits, platts, thresholds)

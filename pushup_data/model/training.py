@@ -24,9 +24,7 @@ MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown th
 # So many people make what was learnt of an error count by half: from two or three, a network learns the room
 # that they are in. Of 3, 6, 8 and 12, F1 on people is nowhere below the rules' from 6 on (docs/model.md).
 _PEOPLE_FOR_HALF = 6
-# The calibrated probability from which on an error is said to be present: nobody is told of one that is less
-# likely than not. Nor would more be better: F1 is largest at half its best value (Lipton et al., 2014, arXiv
-# 1402.1892), and where a few val people seem to ask for more it is their luck (docs/model.md).
+# The calibrated probability from which on an error is said to be present where val shows no better.
 THRESHOLD = 0.5
 _WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
@@ -146,10 +144,11 @@ def fit(
         kept.load_state_dict(best_state)
         kept.shrink(torch.from_numpy(shrinkage(train)))
         scores = infer(kept, val.x, val.pixels)[0].astype(np.float64)
+    found = [calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)]
     return Fitted(
         network=kept,
-        calibration=[calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)],
-        thresholds=[THRESHOLD if known else None for known in learnt],
+        calibration=[platt for platt, _ in found],
+        thresholds=[at if known else None for (_, at), known in zip(found, learnt, strict=True)],
         epochs=best_epoch,
         loss=best,
         watched="val" if watch_val else "train",
@@ -179,9 +178,13 @@ def positive_weight(y: Tensor) -> Tensor:
 
 def calibrated(
     logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32], subjects: Sequence[str]
-) -> Platt:
-    """Return one error's calibration, from its known labels among (N,)."""
-    return calibration.fit(*_known(logits, truth, subjects))
+) -> tuple[Platt, float]:
+    """Return one error's calibration and threshold, from its known labels among (N,)."""
+    said, positive, people = _known(logits, truth, subjects)
+    platt = calibration.fit(said, positive, people)
+    if not len(positive) or positive.all() or not positive.any():
+        return platt, THRESHOLD
+    return platt, calibration.threshold(platt(said), people)
 
 
 def calibrated_loss(
