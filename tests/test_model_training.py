@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score
 
-from pushup_data.model import data, training
+from pushup_data.model import calibration, data, training
 from pushup_data.model.augmentation import augment, augment_pixels
 from pushup_data.model.data import COORDINATES, KINEMATIC, Dataset
 from pushup_data.model.measures import KINEMATICS
@@ -70,7 +70,6 @@ def test_it_learns_errors_of_people_it_never_saw(people, fitted):
 
 def test_what_has_no_label_is_not_learnt(fitted):
     assert fitted.thresholds[2] is None
-    assert all(0.3 < at < 0.5 for at in fitted.thresholds[:2])  # from val: nearly all of them are told apart
     assert fitted.watched == "val"
     assert 1 <= fitted.epochs <= SETTINGS.epochs
 
@@ -100,11 +99,24 @@ def test_without_validation_labels_train_says_when_to_stop(people):
         assert found.thresholds == [0.5, 0.5, None]
 
 
-def test_a_threshold_is_of_validation_people_who_show_the_error(people):
+def test_a_threshold_leaves_one_half_as_far_as_validation_people_say(people, fitted):
     train, val, _ = people
     nobody = val.take(val.y[:, 1] == 0)  # no one pikes
-    found = training.fit(train, nobody, MODEL, SETTINGS.model_copy(update={"epochs": 2}), seed=0)
-    assert found.thresholds[0] != found.thresholds[1] == 0.5
+    short = SETTINGS.model_copy(update={"epochs": 2})
+    found = training.fit(train, nobody, MODEL, short, seed=0)
+    assert found.thresholds[0] < found.thresholds[1] == 0.5
+    avatars = replace(nobody, worth=dict.fromkeys(nobody.subjects, 0.01))
+    assert found.thresholds[0] < training.fit(train, avatars, MODEL, short, seed=0).thresholds[0] < 0.5
+
+
+def test_a_threshold_lies_between_one_half_and_the_best_for_f1(people):
+    _, val, _ = people
+    logits = np.random.default_rng(0).normal(val.y * 2 - 2, 1)
+    platts, found = training.calibrated(logits, val)
+    for e, share in enumerate([10 / 16, 4 / 10]):  # of 10 people all sag, 4 pike
+        best = calibration.threshold(platts[e](logits[:, e]), val.subjects)
+        assert found[e] == pytest.approx(0.5 + share * (best - 0.5), abs=1e-4)
+    assert found[2] == 0.5
 
 
 def test_a_subject_on_both_sides_is_refused(people):

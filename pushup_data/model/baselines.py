@@ -5,7 +5,7 @@ subjects as the network's is, but for `majority`, which by its nature has none.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,7 @@ def _network(train: Dataset, val: Dataset, model: Model, settings: Train, seed: 
 
 def _calibrated(logits: Logits, learnt: Bools, val: Dataset) -> Fitted:
     said = logits(val.x) if len(val) else np.zeros((0, len(learnt)))
-    platts, thresholds = [calibration.Platt()] * len(learnt), np.full(len(learnt), np.nan)
-    for e in np.flatnonzero(learnt):
-        platts[e], thresholds[e] = training.calibrated(said[:, e], val.y[:, e], val.subjects)
-    return Fitted(logits, platts, thresholds)
+    platts, thresholds = training.calibrated(
+        said, replace(val, y=np.where(learnt, val.y, np.float32(np.nan)))
+    )
+    return Fitted(logits, platts, np.where(learnt, thresholds, np.nan))

@@ -62,7 +62,7 @@ def fit(logits: Floats, positive: Floats, subjects: Sequence[str]) -> Platt:
         return Platt()
     from scipy.optimize import minimize  # most stages import this module, and few fit anything
 
-    weight = _worth(subjects)
+    weight = _weight(subjects)
 
     def cost(at: Floats) -> float:
         loss = cross_entropy(np.exp(at[0]) * logits + at[1], positive)
@@ -79,12 +79,12 @@ def threshold(probability: Floats, subjects: Sequence[str]) -> float:
     not counted in their labels: the few labels that calibrated them would soon be counted by heart.
     """
     order = np.argsort(-probability)
-    p, weight = probability[order], _worth(subjects)[order]
+    p, weight = probability[order], _weight(subjects)[order]
     expected = 2 * np.cumsum(weight * p) / (np.cumsum(weight) + (weight * p).sum())
     return round(float(expected.max()) / 2, 4)
 
 
-def _worth(subjects: Sequence[str]) -> Floats:
+def _weight(subjects: Sequence[str]) -> Floats:
     """Return (n,): how much each rep counts beside the only one of a subject."""
     reps = Counter(subjects)
     return np.array([1 / (1 + (reps[s] - 1) * _ALIKE) for s in subjects])

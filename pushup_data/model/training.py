@@ -24,7 +24,7 @@ MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown th
 # So many people make what was learnt of an error count by half: from two or three, a network learns the room
 # that they are in. Of 3, 6, 8 and 12, F1 on people is nowhere below the rules' from 6 on (docs/model.md).
 _PEOPLE_FOR_HALF = 6
-# The calibrated probability from which on an error is said to be present where val shows no better.
+# The calibrated probability from which on an error is said to be present where nobody in val shows better.
 THRESHOLD = 0.5
 _WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes
@@ -144,28 +144,28 @@ def fit(
         kept.load_state_dict(best_state)
         kept.shrink(torch.from_numpy(shrinkage(train)))
         scores = infer(kept, val.x, val.pixels)[0].astype(np.float64)
-    found = [calibrated(scores[:, e], val.y[:, e], val.subjects) for e in range(errors)]
+    platts, thresholds = calibrated(scores, val)
     return Fitted(
         network=kept,
-        calibration=[platt for platt, _ in found],
-        thresholds=[at if known else None for (_, at), known in zip(found, learnt, strict=True)],
+        calibration=platts,
+        thresholds=[at if known else None for at, known in zip(thresholds, learnt, strict=True)],
         epochs=best_epoch,
         loss=best,
         watched="val" if watch_val else "train",
     )
 
 
-def shrinkage(train: Dataset) -> npt.NDArray[np.float32]:
-    """Return (errors,): how much of what was learnt of each error counts beside its rule, 0 to 1.
+def shrinkage(dataset: Dataset) -> npt.NDArray[np.float32]:
+    """Return (errors,): how much of what these people teach of each error counts beside a prior, 0 to 1.
 
     n / (n + _PEOPLE_FOR_HALF), as a group's mean is drawn towards the prior one, for n people: those who show
     the error or those who do not, whichever are fewer, each at what they are worth.
     """
 
     def people(error: int, value: int) -> float:
-        return sum(train.worth.get(subject, 1.0) for subject in train.showing(error, value))
+        return sum(dataset.worth.get(subject, 1.0) for subject in dataset.showing(error, value))
 
-    n = np.array([min(people(e, 1), people(e, 0)) for e in range(train.y.shape[1])], np.float32)
+    n = np.array([min(people(e, 1), people(e, 0)) for e in range(dataset.y.shape[1])], np.float32)
     return n / (n + _PEOPLE_FOR_HALF)
 
 
@@ -176,15 +176,20 @@ def positive_weight(y: Tensor) -> Tensor:
     return (absent / present.clamp(min=1)).sqrt().clamp(1 / MAX_POSITIVE_WEIGHT, MAX_POSITIVE_WEIGHT)
 
 
-def calibrated(
-    logits: npt.NDArray[np.float64], truth: npt.NDArray[np.float32], subjects: Sequence[str]
-) -> tuple[Platt, float]:
-    """Return one error's calibration and threshold, from its known labels among (N,)."""
-    said, positive, people = _known(logits, truth, subjects)
-    platt = calibration.fit(said, positive, people)
-    if not len(positive) or positive.all() or not positive.any():
-        return platt, THRESHOLD
-    return platt, calibration.threshold(platt(said), people)
+def calibrated(logits: npt.NDArray[np.float64], val: Dataset) -> tuple[list[Platt], list[float]]:
+    """Return calibration and threshold per error, from (N, errors) logits and what val knows of them.
+
+    A threshold leaves one half for the one that is best for F1 by as much as val's people say: what a few of
+    them ask for is their luck, and what avatars ask for is not people's (docs/model.md).
+    """
+    platts, thresholds = [], []
+    for e, share in enumerate(shrinkage(val)):
+        said, positive, people = _known(logits[:, e], val.y[:, e], val.subjects)
+        platt = calibration.fit(said, positive, people)
+        best = calibration.threshold(platt(said), people) if share else THRESHOLD
+        platts.append(platt)
+        thresholds.append(round(float(THRESHOLD + share * (best - THRESHOLD)), 4))
+    return platts, thresholds
 
 
 def calibrated_loss(
