@@ -99,7 +99,7 @@ def test_without_validation_labels_train_says_when_to_stop(people):
         assert found.thresholds == [0.5, 0.5, None]
 
 
-def test_a_threshold_leaves_one_half_as_far_as_validation_people_say(people, fitted):
+def test_a_threshold_leaves_one_half_as_far_as_validation_people_say(people):
     train, val, _ = people
     nobody = val.take(val.y[:, 1] == 0)  # no one pikes
     short = SETTINGS.model_copy(update={"epochs": 2})

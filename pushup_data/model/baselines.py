@@ -1,7 +1,7 @@
 """Baselines: what the network must beat to have earned its place. They are measured and never speak.
 
-All learn from the train subjects' labels; their calibration is fitted on the validation
-subjects as the network's is, but for `majority`, which by its nature has none.
+All learn from the train subjects' labels; their calibration and thresholds come from the
+validation subjects as the network's do, but for `majority`, which by its nature has none.
 """
 
 from collections.abc import Callable, Sequence

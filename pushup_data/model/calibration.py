@@ -73,10 +73,10 @@ def fit(logits: Floats, positive: Floats, subjects: Sequence[str]) -> Platt:
 
 
 def threshold(probability: Floats, subjects: Sequence[str]) -> float:
-    """Return from which calibrated probability on "present" has the largest expected F1: half that F1.
+    """Return from which calibrated probability on saying "present" has the largest F1, 0 to 0.5.
 
-    (Lipton, Elkan and Naryanaswamy, 2014, arXiv 1402.1892.) Expected of the n reps' probabilities themselves,
-    not counted in their labels: the few labels that calibrated them would soon be counted by heart.
+    It is half of that F1 (Lipton et al., 2014, arXiv 1402.1892), which is what the probabilities of n >= 1
+    reps, (n,), let expect: counted in the labels that they were calibrated on, it would fit those too well.
     """
     order = np.argsort(-probability)
     p, weight = probability[order], _weight(subjects)[order]

@@ -22,9 +22,10 @@ from pushup_data.params import Model, Train
 
 MAX_POSITIVE_WEIGHT = 10.0  # a single positive among hundreds must not drown the rest
 # So many people make what was learnt of an error count by half: from two or three, a network learns the room
-# that they are in. Of 3, 6, 8 and 12, F1 on people is nowhere below the rules' from 6 on (docs/model.md).
+# that they are in. Chosen of 3, 6, 8 and 12 by F1 on people (docs/model.md). By the same measure val's people
+# move a threshold from one half.
 _PEOPLE_FOR_HALF = 6
-# The calibrated probability from which on an error is said to be present where nobody in val shows better.
+# The calibrated probability from which on an error is present, where val's people do not move it.
 THRESHOLD = 0.5
 _WEIGHT_DECAY = 0.1
 _MEAN_EPOCHS = 2  # over about so many epochs the mean of the weights goes

@@ -36,7 +36,7 @@ def looped(tmp_path_factory, avatars):
         workspace,
         pose={"flip_test": False},  # half the time; what it does is tested in test_pose.py
         labelstudio={"overlap_share": 1.0, "port": 18300},
-        evaluate={"bootstrap": 100, "baselines": ["majority"]},
+        evaluate={"bootstrap": 100, "baselines": ["majority"]},  # others: test_stages_model.py
         train={"min_labels": 8, "epochs": 10},
         select={"budget": 20},
     )
@@ -265,6 +265,7 @@ def test_a_fresh_clone_loses_no_label(looped, tmp_path, monkeypatch):
     access = server.access(looped, params.load(looped.params).labelstudio)
     monkeypatch.setenv("LABEL_STUDIO_URL", access.url)
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", access.token)
+    # And nothing is trained: that is seen in round 2.
     demo.configure(clone, labelstudio={"title": "the clone's"}, train={"min_labels": 1000})
     with pytest.raises(PushupDataError, match="--new-project"):
         demo.repro(clone, capture=True)
