@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
         "--true-joints", action="store_true", help="the bodies' own joints instead of MediaPipe's landmarks"
     )
     parser.add_argument("--retakes", type=int, default=2, help="of every set, to learn from (retakes.py)")
-    parser.add_argument("--pictures", type=Path, help="a PNG of what the CNN-LSTM gets most wrong")
+    parser.add_argument("--pictures", type=Path, help="a picture of what the CNN-LSTM gets most wrong")
     parser.add_argument("--kinds", nargs="*", default=[*TREES, "cnn-lstm", "cnn", "lstm", "transformer"])
     parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
     parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
@@ -226,7 +226,7 @@ def pictures(
                 what = f"missed, severity {avatars.severity[i, e]:.1f}" if true[i] else "false alarm"
                 axis.set_title(f"{error}: {what}, said {probability[i, e]:.2f}", fontsize=8)
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=90, metadata={"Software": None})
+    figure.savefig(target, dpi=90)
 
 
 def _one_per_body(avatars: Corpus, order: npt.NDArray[np.intp]) -> list[int | None]:

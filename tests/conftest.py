@@ -2,13 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from pushup_data import params, scaffold, tables, taxonomy
+from pushup_data import params, scaffold, tables, taxonomy, workers
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import TEMPLATE, Workspace
@@ -35,14 +35,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = next((name for shared, name in _SHARED.items() if shared in used), item.path.stem)
         item.add_marker(pytest.mark.xdist_group(group))
         rank[item] = _LONGEST.index(group) if group in _LONGEST else len(_LONGEST)
-    items.sort(key=rank.__getitem__)
+    # The whole loop last of its group: by then a Label Studio may be there to copy.
+    items.sort(key=lambda item: (rank[item], item.path.stem == "test_round"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_core_each() -> Iterator[None]:
+    """Beside other tests a stage has no second core: starting a worker for it would only cost time."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setattr(workers, "cores", lambda: 1)
+        yield
+
+
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `pushup-data init` makes, to be copied: that takes a hundredth of the two seconds."""
+    root = tmp_path_factory.mktemp("initialised") / "workspace"
+    scaffold.init(root)
+    return root
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def workspace(initialised: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A new workspace, which is also the current folder."""
     root = tmp_path / "workspace"
-    scaffold.init(root)
+    shutil.copytree(initialised, root)
     monkeypatch.chdir(root)
     return Workspace.here()
 
@@ -72,9 +90,9 @@ def default_taxonomy() -> Taxonomy:
 
 @pytest.fixture(scope="session")
 def avatars(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 14 rendered sets of two reps each, one per body, as `avatar render` leaves it.
+    """A folder with ten rendered sets of two reps each, one per body, as `avatar render` leaves it.
 
-    Every error is shown clearly by several people, and half of the reps are right.
+    Every error is shown clearly, and half of the reps are right.
     """
     from pushup_data.avatar import plans, sets
 
@@ -90,7 +108,7 @@ def avatars(tmp_path_factory: pytest.TempPathFactory) -> Path:
             flaw_share=0.0,
             errors=({}, {errors[number % len(errors)]: 0.8}),
         )
-        for number in range(14)
+        for number in range(10)
     ]
     sets.render(recipes, folder)
     return folder
@@ -119,7 +137,7 @@ def after_two_rounds(tmp_path_factory, default_taxonomy):
         loop.run(workspace)
         queue = tables.read(tables.QUEUE, workspace.queue)
         loop.annotate(workspace, default_taxonomy, truth, queue["rep_id"])
-        loop.run(workspace)
+        loop.run(workspace, evaluate=loop.BESIDE)
     return workspace, truth, queue
 
 

@@ -20,7 +20,7 @@ def numbered(
     """A video at a constant rate."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = f"color=black:s={size}:r={rate},geq=lum='40+3*N':cb=128:cr=128"
-    ffmpeg("-f", "lavfi", "-i", picture, "-frames:v", str(FRAMES), *codec.split(), str(path))
+    ffmpeg("-f", "lavfi", "-i", picture, "-frames:v", str(frames), *codec.split(), str(path))
     return path
 
 

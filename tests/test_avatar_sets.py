@@ -42,8 +42,8 @@ def test_the_same_seed_gives_the_same_frames_and_the_same_truth(tmp_path):
 
 def test_the_truth_fits_the_video(avatars):
     truth = tables.read(tables.TRUTH, avatars / "truth.parquet")
-    assert len(truth) == 14
-    assert truth["subject"].n_unique() == 14
+    assert len(truth) == 10
+    assert truth["subject"].n_unique() == 10
     for row in truth.rows(named=True):
         pictures = frames(avatars / row["file"])
         assert len(pictures) == row["frames"] == len(row["joints_2d"]) == len(row["joints_3d"])

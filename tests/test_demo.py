@@ -6,7 +6,7 @@ from pushup_data.labelstudio import simulate
 
 def test_avatars_become_raw_videos(workspace, avatars):
     names = demo.fill(workspace, avatars)
-    assert len(names) == 14
+    assert len(names) == 10
     assert {p.name for p in workspace.raw.glob("*.mp4")} == set(names)
     with (avatars / "manifest.csv").open(newline="") as file:
         subjects = {row["file"]: row["subject"] for row in csv.DictReader(file)}

@@ -1,7 +1,6 @@
 from functools import cache
 
 import numpy as np
-import pytest
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.simulated import ERRORS, measured
@@ -29,9 +28,9 @@ def share_found(found, flipped, first):
     return sum(flipped[at] for at in place[: int(first * len(place))]) / flipped.sum()
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_most_flipped_labels_are_at_the_front_of_the_queue(seed):
-    truth, flipped, probability, found = tenth_flipped(seed)
+def test_most_flipped_labels_are_at_the_front_of_the_queue():
+    """More seeds: benchmarks/label_errors.py."""
+    truth, flipped, probability, found = tenth_flipped(0)
     auc = np.mean([roc_auc_score(truth[:, e], probability[:, e]) for e in range(len(ERRORS))])
     assert 0.75 < auc < 0.9  # no oracle: about as good as the rules are on real clips
     assert share_found(found, flipped, 0.15) >= 0.6

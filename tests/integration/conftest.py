@@ -1,14 +1,16 @@
 """One Label Studio for all tests that need one: its first start takes a minute."""
 
 import itertools
+import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from pushup_data import scaffold
-from pushup_data.labelstudio import server
+from pushup_data.labelstudio import backup, server
 from pushup_data.labelstudio.client import Client
 from pushup_data.params import Params
 from pushup_data.workspace import Workspace
@@ -31,12 +33,23 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory, default_params: Params) -> Iterator[Workspace]:
+def fresh_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a backup of an unused server is, once `served` is up, be it in another process."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fresh-server.tar.gz"
+
+
+@pytest.fixture(scope="session")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, default_params: Params, fresh_server: Path
+) -> Iterator[Workspace]:
     """A workspace whose Label Studio is up."""
     root = tmp_path_factory.mktemp("served") / "workspace"
     scaffold.init(root)
     workspace = Workspace(root)
     server.start(workspace, default_params.labelstudio.model_copy(update={"port": _PORT}))
+    backup.make(workspace, root / fresh_server.name)
+    (root / fresh_server.name).replace(fresh_server)
     yield workspace
     server.stop(workspace)
 
