@@ -163,12 +163,16 @@ def table(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[np.boo
         cells = []
         for name, runs in said.items():
             each = np.array([measure(true, p[known, e], s[known, e]) for p, s in runs])
-            macro[name].append(each.mean(axis=0))
+            macro[name].append(each)
             spread = f" ± {each[:, 0].std():.2f}" if len(each) > 1 else ""
             cells.append(f"{each[:, 0].mean():.2f}{spread}, {each[:, 1].mean():.2f}")
         print(f"| {error} | {true.sum()} | {(~true).sum()} | " + " | ".join(cells) + " |")
-    means = {name: np.mean(rows, axis=0) for name, rows in macro.items()}
-    print("| macro | | | " + " | ".join(f"**{f1:.2f}**, {ap:.2f}" for f1, ap in means.values()) + " |")
+    cells = []
+    for rows in macro.values():
+        runs = np.mean(rows, axis=0)  # (seeds, 2)
+        each = f" ({', '.join(f'{f1:.3f}' for f1 in runs[:, 0])})" if len(runs) > 1 else ""
+        cells.append(f"**{runs[:, 0].mean():.3f}**{each}, {runs[:, 1].mean():.3f}")
+    print("| macro | | | " + " | ".join(cells) + " |")
 
 
 def measure(
