@@ -76,9 +76,9 @@ demo: setup ## two rounds of the loop, end to end
 demo-stop: ## stop what the demo left running
 	@$(BIN)/python -m pushup_data.demo stop
 
-# Two at a time: while one waits for a server, the other computes.
+# Three at a time, on two cores: while one waits for a server or a browser, the others compute.
 test: setup system-test lint ## style, types and all tests, with real servers
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 test-fast: setup ## the tests that start no server
 	@$(BIN)/python -m pytest -m 'not integration'

@@ -22,7 +22,7 @@ settings.load_profile("unhurried")
 _SHARED = {"served": "labelstudio", "avatars": "avatars", "after_two_rounds": "rounds"}
 
 
-# Of what takes minutes, the longest begins first: two processes then end at about the same time.
+# Of what takes minutes, the longest begins first: the processes then end at about the same time.
 _LONGEST = ("avatars", "labelstudio", "test_pose", "rounds")
 
 

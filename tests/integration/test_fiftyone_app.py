@@ -233,7 +233,7 @@ def shift(page):
     return (skeleton - square) / zoom - within
 
 
-def shifts(page, url, frames=6):
+def shifts(page, url, frames=4):
     """Open the first rep, go through its first frames, and return the shift at each."""
     page.goto(url)
     page.locator('[data-cy="looker"]').first.click(timeout=60_000)

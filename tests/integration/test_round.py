@@ -218,7 +218,6 @@ def test_parameters_there_and_back_leave_label_studio_right(looped):
     assert "push" in stages
     assert read(tables.QUEUE, looped.queue).equals(queue)
     assert json.loads(looped.receipt.read_text())["tasks"].keys() == receipt["tasks"].keys()
-    assert ran(demo.repro(looped, capture=True)) == ["pull"]
 
 
 def test_one_new_video_costs_one_video(looped, avatars):
@@ -273,7 +272,6 @@ def test_a_fresh_clone_loses_no_label(looped, tmp_path, monkeypatch):
     demo.repro(clone, capture=True)
     assert read(tables.LABELS, clone.labels).equals(read(tables.LABELS, looped.labels))
     assert read(tables.ASSIGNMENTS, clone.assignments).equals(read(tables.ASSIGNMENTS, looped.assignments))
-    assert ran(demo.repro(clone, capture=True)) == ["pull"]
 
 
 def test_a_killed_round_resumes(tmp_path, avatars):
