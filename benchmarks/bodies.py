@@ -169,9 +169,9 @@ def table(avatars: Corpus, said: dict[str, list[tuple[Floats, npt.NDArray[np.boo
         print(f"| {error} | {true.sum()} | {(~true).sum()} | " + " | ".join(cells) + " |")
     cells = []
     for rows in macro.values():
-        runs = np.mean(rows, axis=0)  # (seeds, 2)
-        each = f" ({', '.join(f'{f1:.3f}' for f1 in runs[:, 0])})" if len(runs) > 1 else ""
-        cells.append(f"**{runs[:, 0].mean():.3f}**{each}, {runs[:, 1].mean():.3f}")
+        f1, ap = np.mean(rows, axis=0).T  # of every seed
+        by_seed = f" ({', '.join(f'{one:.3f}' for one in f1)})" if len(f1) > 1 else ""
+        cells.append(f"**{f1.mean():.3f}**{by_seed}, {ap.mean():.3f}")
     print("| macro | | | " + " | ".join(cells) + " |")
 
 
