@@ -40,10 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_core_each() -> Iterator[None]:
+def _one_core_each(worker_id: str) -> Iterator[None]:
     """Beside other tests a stage has no second core: starting a worker for it would only cost time."""
     with pytest.MonkeyPatch.context() as patch:
-        if "PYTEST_XDIST_WORKER" in os.environ:
+        if worker_id != "master":  # pytest-xdist's name for the only process
             patch.setattr(workers, "cores", lambda: 1)
         yield
 
@@ -59,9 +59,7 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(initialised: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A new workspace, which is also the current folder."""
-    root = tmp_path / "workspace"
-    shutil.copytree(initialised, root)
-    monkeypatch.chdir(root)
+    monkeypatch.chdir(shutil.copytree(initialised, tmp_path / "workspace"))
     return Workspace.here()
 
 
@@ -124,12 +122,11 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def after_two_rounds(tmp_path_factory, default_taxonomy):
+def after_two_rounds(tmp_path_factory, initialised, default_taxonomy):
     """A workspace of two rounds, and what was queued in the first."""
     from tests import rounds as loop
 
-    root = tmp_path_factory.mktemp("rounds") / "workspace"
-    scaffold.init(root)
+    root = shutil.copytree(initialised, tmp_path_factory.mktemp("rounds") / "workspace")
     workspace = Workspace(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pushup_data import landmarks, pose, quality, scaffold, tables, video
+from pushup_data import landmarks, pose, quality, tables, video
 from pushup_data.errors import BadInputError, BadVideoError, MissingInputError
 from pushup_data.stages import ingest
 from pushup_data.stages import pose as stage
@@ -27,10 +27,9 @@ def quick(default_params):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, quick):
+def made(tmp_path_factory, initialised, quick):
     """Two workspaces with a constant, a variable and a turned video: ingested, and with their poses."""
-    ingested = tmp_path_factory.mktemp("ingested") / "workspace"
-    scaffold.init(ingested)
+    ingested = shutil.copytree(initialised, tmp_path_factory.mktemp("ingested") / "workspace")
     workspace = Workspace(ingested)
     sources.numbered(workspace.raw / "constant.mp4", rate="30000/1001")
     sources.variable(workspace.raw / "variable.mkv")
@@ -72,7 +71,7 @@ def decoded(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def test_a_row_per_decoded_frame_as_label_studio_counts_them(posed, quick):
+def test_a_row_per_decoded_frame_as_label_studio_counts_them(posed):
     rows = videos(posed)
     assert len(rows) == 3
     for row in rows.values():
@@ -87,7 +86,7 @@ def test_a_row_per_decoded_frame_as_label_studio_counts_them(posed, quick):
     assert quality.NO_PERSON in found["flags"]
 
 
-def test_light_is_measured_frame_by_frame(posed, quick):
+def test_light_is_measured_frame_by_frame(posed):
     luma = tables.read(tables.POSE, posed.pose(videos(posed)["constant.mp4"]["video_id"]))["luma"]
     assert luma[0] < 45  # frame k is made with brightness 40 + 3 k of 16 to 235
     assert luma[59] > 220
@@ -113,9 +112,11 @@ def test_other_settings_make_every_pose_again_and_thresholds_none(posed, quick):
     stage.run(posed, quick.model_copy(update={"quality": limits}))
     assert stamps(posed) == before
     assert all(quality.DARK in row["flags"] for row in qualities(posed).values())
-    other = quick.pose.model_copy(update={"flip_test": True})
-    stage.run(posed, quick.model_copy(update={"pose": other}))
-    assert all(stamp != before[name] for name, stamp in stamps(posed).items())
+    for change in ({"min_confidence": 0.6}, {"flip_test": True}):
+        before = stamps(posed)
+        other = quick.pose.model_copy(update=change)
+        stage.run(posed, quick.model_copy(update={"pose": other}))
+        assert all(stamp != before[name] for name, stamp in stamps(posed).items())
 
 
 def test_what_has_no_video_or_is_half_written_goes(posed, quick):

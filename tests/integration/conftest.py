@@ -1,7 +1,6 @@
 """One Label Studio for all tests that need one: its first start takes a minute."""
 
 import itertools
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,10 +32,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def fresh_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh_server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Where a backup of an unused server is, once `served` is up, be it in another process."""
     base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fresh-server.tar.gz"
+    return (base if worker_id == "master" else base.parent) / "fresh-server.tar.gz"
 
 
 @pytest.fixture(scope="session")
