@@ -8,6 +8,7 @@ from pushup_data import files
 from pushup_data import verdict as verdicts
 from pushup_data.errors import BadInputError, MissingInputError
 from pushup_data.model import card as cards
+from pushup_data.model import storage
 from pushup_data.model.card import Card, Figure, Measured, Metrics, Promotion
 from pushup_data.workspace import Workspace
 
@@ -51,8 +52,6 @@ def promote(workspace: Workspace, *, forced: bool = False) -> str:
 
     `forced` overrules the verdict, not the want of one. Raises MissingInputError, BadInputError.
     """
-    from pushup_data.model import storage  # torch takes seconds to load
-
     candidate, champion = (cards.read_card(folder(workspace, n)) for n in ("candidate", "champion"))
     if candidate is None or not candidate.trained:
         why = candidate.reason if candidate else "models/candidate holds no model"

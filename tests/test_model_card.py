@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from pushup_data.model import card as cards
 from pushup_data.model.card import Figure, Head, Measured, Metrics, Promotion, Side
 from tests.test_model_storage import card  # noqa: F401  a fixture
@@ -86,6 +88,7 @@ def test_a_card_made_before_there_were_limits_is_read(card, tmp_path):  # noqa: 
     assert cards.read_card(tmp_path) == card
 
 
-def test_reading_cards_needs_no_torch():
-    code = "import sys, pushup_data.registry; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["registry", "stages.train", "stages.evaluate", "stages.predict"])
+def test_without_a_model_torch_is_not_loaded(module):
+    code = f"import sys, pushup_data.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

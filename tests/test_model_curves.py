@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from pushup_data.model import curves
-from pushup_data.model.training import Epoch
+from pushup_data.model.curves import Epoch
 
 
 def rows(folder, series):

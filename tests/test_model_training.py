@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score
 
-from pushup_data.model import calibration, data, training
+from pushup_data.model import data, support, training
 from pushup_data.model.augmentation import augment, augment_pixels
 from pushup_data.model.data import COORDINATES, KINEMATIC, Dataset
 from pushup_data.model.measures import KINEMATICS
@@ -109,16 +109,6 @@ def test_a_threshold_leaves_one_half_as_far_as_validation_people_say(people):
     assert found.thresholds[0] < training.fit(train, avatars, MODEL, short, seed=0).thresholds[0] < 0.5
 
 
-def test_a_threshold_lies_between_one_half_and_the_best_for_f1(people):
-    _, val, _ = people
-    logits = np.random.default_rng(0).normal(val.y * 2 - 2, 1)
-    platts, found = training.calibrated(logits, val)
-    for e, share in enumerate([10 / 16, 4 / 10]):  # of 10 people all sag, 4 pike
-        best = calibration.threshold(platts[e](logits[:, e]), val.subjects)
-        assert found[e] == pytest.approx(0.5 + share * (best - 0.5), abs=1e-4)
-    assert found[2] == 0.5
-
-
 def test_a_subject_on_both_sides_is_refused(people):
     with pytest.raises(ValueError, match="train and val"):
         training.fit(people[0], people[0], MODEL, SETTINGS, seed=0)
@@ -165,23 +155,6 @@ def test_nothing_known_is_no_loss_and_no_nan():
     assert (logits.grad == 0).all()
 
 
-def test_the_loss_that_stops_training_asks_who_errs_not_how_sure_it_is():
-    rng = np.random.default_rng(0)
-    truth = (rng.random((200, 2)) < 0.4).astype(np.float32)
-    people = [f"s{i}" for i in range(200)]
-    right = np.where(truth == 1, 1.0, -1.0) + rng.normal(0, 1, truth.shape)
-    truth[:50, 1] = np.nan
-    assert training.calibrated_loss(4 * right, truth, people) == pytest.approx(
-        training.calibrated_loss(right, truth, people), rel=0.1
-    )
-    worse = right.copy()
-    worse[:20, 0] *= -1
-    assert training.calibrated_loss(worse, truth, people) > training.calibrated_loss(right, truth, people)
-    worse = right.copy()
-    worse[:50, 1] *= -1  # unknown there
-    assert training.calibrated_loss(worse, truth, people) == training.calibrated_loss(right, truth, people)
-
-
 def test_masked_loss_is_the_mean_over_what_is_known():
     logits, targets = torch.tensor([[0.3, -2.0]]), torch.tensor([[1.0, np.nan]])
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, :1], targets[:, :1])
@@ -196,27 +169,11 @@ def test_one_rep_is_judged_alike_alone_and_in_company(people, fitted):
 
 def test_what_few_people_show_counts_less_beside_the_rules(people, fitted, monkeypatch):
     train, val, _ = people
-    share = [20 / 26, 8 / 14, 0]  # of 20 people all sag, 8 pike, and of asymmetry nothing is known
-    assert training.shrinkage(train) == pytest.approx(share)
-    avatars = replace(train, worth=dict.fromkeys(train.subjects, 0.1))
-    assert training.shrinkage(avatars) == pytest.approx([2 / 8, 0.8 / 6.8, 0])
-    monkeypatch.setattr(training, "_PEOPLE_FOR_HALF", 1e-9)
+    shares = torch.from_numpy(support.shrinkage(train))[:, None]
+    monkeypatch.setattr(support, "_PEOPLE_FOR_HALF", 1e-9)
     loud = training.fit(train, val, MODEL, SETTINGS, seed=0, quiet=True).network
-    shares = torch.tensor(share)[:, None]
     assert torch.allclose(fitted.network.heads.weight, shares * loud.heads.weight, atol=1e-6)
     assert torch.equal(fitted.network.trust, loud.trust)
-
-
-def test_obstacles_are_named(people):
-    train = people[0]
-    assert training.obstacle(train, SETTINGS) is None
-    assert "min_labels asks for 61" in training.obstacle(
-        train, SETTINGS.model_copy(update={"min_labels": 61})
-    )
-    only = Dataset(train.rep_ids, train.subjects, train.x, np.zeros_like(train.y))
-    assert "no error is present" in training.obstacle(only, SETTINGS)
-    always = Dataset(train.rep_ids, train.subjects, train.x, np.ones_like(train.y))
-    assert "both present and absent" in training.obstacle(always, SETTINGS)
 
 
 def test_augmentation_moves_little_keeps_the_mask_and_is_seeded(people):

@@ -53,7 +53,8 @@ _PLUMBING = {
     "workers.py",
     "workspace.py",
 }
-_FOR_TYPES = {"predict": {"model/training.py"}}  # imported for a type, never called
+# Imported for a type, never called.
+_FOR_TYPES = {"evaluate": {"model/curves.py"}, "predict": {"model/training.py"}}
 
 
 def _imported(module):

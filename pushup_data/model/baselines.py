@@ -12,10 +12,8 @@ import numpy as np
 import polars as pl
 
 from pushup_data.metrics import Floats, Scores
-from pushup_data.model import calibration, data, predictor, training
+from pushup_data.model import calibration, data, predictor, support
 from pushup_data.model.data import Bools, Dataset
-from pushup_data.model.features import features
-from pushup_data.model.network import infer
 from pushup_data.params import Baseline, Model, Train
 from pushup_data.taxonomy import Taxonomy
 
@@ -60,7 +58,7 @@ def fit(
     both = set(train.subjects) & set(val.subjects)
     if both:
         raise ValueError(f"{len(both)} subjects are in train and val")
-    reason = training.obstacle(train, settings)
+    reason = support.obstacle(train, settings)
     if reason:
         return dict.fromkeys(names, reason)
     train, val = train.take(data.seen(train.x)), val.take(data.seen(val.x))
@@ -79,15 +77,17 @@ def _majority(train: Dataset) -> Fitted:
     """Say of every rep what most labels say: the probability is the share of present ones."""
     known = np.isfinite(train.y).sum(axis=0)
     share = np.divide((train.y == 1).sum(axis=0), known, out=np.full(len(known), np.nan), where=known > 0)
-    thresholds = np.where(known > 0, training.THRESHOLD, np.nan)
+    thresholds = np.where(known > 0, support.THRESHOLD, np.nan)
     return Fitted(lambda x: np.tile(calibration.log_odds(share, _CLIP), (len(x), 1)), None, thresholds)
 
 
 def _trees(name: str, train: Dataset, val: Dataset, seed: int) -> Fitted:
     """Train one forest, or one boosted series of trees, per error on kinematic features."""
+    from pushup_data.model.features import features  # with torch, which takes seconds to load
+
     inputs = features(train.x)
     judges: list[Any] = []
-    for e, learnt in enumerate(training.learnable(train.y)):
+    for e, learnt in enumerate(support.learnable(train.y)):
         known = np.isfinite(train.y[:, e])
         mine = inputs[known]
         mine[:, np.isnan(mine).all(axis=0)] = 0  # scikit-learn's boosting fails on a feature that nobody has
@@ -122,6 +122,9 @@ def _judge(name: str, seed: int) -> Any:
 
 def _network(train: Dataset, val: Dataset, model: Model, settings: Train, seed: int) -> Fitted:
     """Train the network of another kind, exactly as the candidate was."""
+    from pushup_data.model import training
+    from pushup_data.model.network import infer
+
     fitted = training.fit(train, val, model, settings, seed)
     thresholds = np.array([np.nan if at is None else at for at in fitted.thresholds])
 
@@ -133,7 +136,5 @@ def _network(train: Dataset, val: Dataset, model: Model, settings: Train, seed: 
 
 def _calibrated(logits: Logits, learnt: Bools, val: Dataset) -> Fitted:
     said = logits(val.x) if len(val) else np.zeros((0, len(learnt)))
-    platts, thresholds = training.calibrated(
-        said, replace(val, y=np.where(learnt, val.y, np.float32(np.nan)))
-    )
+    platts, thresholds = support.calibrated(said, replace(val, y=np.where(learnt, val.y, np.float32(np.nan))))
     return Fitted(logits, platts, np.where(learnt, thresholds, np.nan))

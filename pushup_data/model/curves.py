@@ -3,12 +3,21 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-
-from pushup_data.model.training import Epoch
 
 # Where DVCLive puts a metric of that name; dvc.yaml draws these files.
 SERIES = ("loss/train", "loss/val", "lr")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """How far training has come."""
+
+    number: int  # from 1
+    train: float  # mean loss while training, with augmentation
+    val: float | None  # calibrated_loss() on the validation subjects
+    lr: float  # learning rate at its end
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -10,8 +11,10 @@ from pushup_data import quality
 from pushup_data.model import calibration, storage
 from pushup_data.model.crops import Pixels
 from pushup_data.model.data import Bools, Floats
-from pushup_data.model.network import Network, infer
 from pushup_data.taxonomy import Taxonomy
+
+if TYPE_CHECKING:  # torch takes seconds to load: only for a model that is there
+    from pushup_data.model.network import Network
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Model:
     """A trained model, ready to use."""
 
     card: storage.Card
-    network: Network
+    network: "Network"
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -48,7 +51,7 @@ class Model:
 
         NaN where the model cannot tell: an error it has not learnt, a rep in which nobody is seen.
         """
-        said, embeddings = infer(self.network, sequences, pixels)
+        said, embeddings = self._infer(sequences, pixels)
         return self._calibrated(said), embeddings
 
     def judge(
@@ -66,10 +69,15 @@ class Model:
         self, sequences: Floats, reps: pl.DataFrame, taxonomy: Taxonomy, pixels: Pixels | None = None
     ) -> tuple[Floats, Floats]:
         """Return judge()'s probabilities, and what they would be without calibration: the logits' sigmoid."""
-        said, _ = infer(self.network, sequences, pixels)
+        said, _ = self._infer(sequences, pixels)
         after, before = self._calibrated(said), calibration.sigmoid(said).astype(np.float32)
         before[:, [head.threshold is None for head in self.card.heads]] = np.nan
         return self._told(after, reps, taxonomy), self._told(before, reps, taxonomy)
+
+    def _infer(self, sequences: Floats, pixels: Pixels | None) -> tuple[Floats, Floats]:
+        from pushup_data.model.network import infer
+
+        return infer(self.network, sequences, pixels)
 
     def _calibrated(self, said: Floats) -> Floats:
         columns = [

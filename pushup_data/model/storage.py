@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import safetensors.torch
-import torch
 from safetensors import SafetensorError
 
 from pushup_data import files
@@ -14,10 +13,12 @@ from pushup_data.errors import BadInputError
 from pushup_data.model.calibration import Platt
 from pushup_data.model.card import CARD, REMEDY, WORDS, Card, Head, Side, card_markdown, limits, read_card
 from pushup_data.model.data import Dataset, channels
-from pushup_data.model.network import Network
-from pushup_data.model.training import Fitted
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
+
+if TYPE_CHECKING:  # torch takes seconds to load, and most often there is no model
+    from pushup_data.model.network import Network
+    from pushup_data.model.training import Fitted
 
 __all__ = [
     "CARD",
@@ -46,7 +47,7 @@ def versions() -> dict[str, str]:
 def describe(
     train: Dataset,
     val: Dataset,
-    fitted: Fitted | None,
+    fitted: "Fitted | None",
     splits: Mapping[str, Side],
     *,
     known: Taxonomy,
@@ -84,12 +85,14 @@ def describe(
     )
 
 
-def save(directory: Path, card: Card, network: Network | None) -> Card:
+def save(directory: Path, card: Card, network: "Network | None") -> Card:
     """Write the model; model.json comes last and names the weights' digest. Returns the card as written."""
     if network is None:
         (directory / WEIGHTS).unlink(missing_ok=True)
         _write(directory, card, None)
         return card
+    import safetensors.torch
+
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     data = safetensors.torch.save(state)
     card = card.model_copy(update={"weights": hashlib.sha256(data).hexdigest()})
@@ -130,11 +133,15 @@ def _read_weights(directory: Path, card: Card) -> bytes:
     return data
 
 
-def read_network(directory: Path, card: Card) -> Network:
+def read_network(directory: Path, card: Card) -> "Network":
     """Read the weights that belong to the card. Raises BadInputError where they do not."""
+    import safetensors.torch
+
+    from pushup_data.model.network import Network
+
     data = _read_weights(directory, card)
     try:
-        state: dict[str, torch.Tensor] = safetensors.torch.load(data)
+        state = safetensors.torch.load(data)
         network = Network(len(card.channels), len(card.heads), card.model)
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError) as e:

@@ -12,9 +12,9 @@ import optuna
 from optuna.trial import TrialState as State
 from tqdm import tqdm
 
-from pushup_data.model import augmentation, data, network, training
+from pushup_data.model import augmentation, data, network, support, training
+from pushup_data.model.curves import Epoch
 from pushup_data.model.data import Dataset
-from pushup_data.model.training import Epoch
 from pushup_data.params import Model, Train
 
 SEEDS = 3  # trainings of the current settings, and of the best, to see what chance alone does
@@ -74,11 +74,11 @@ class _OutOfTimeError(Exception):
 
 def obstacle(train: Dataset, val: Dataset, settings: Train) -> str | None:
     """Say why nothing can be tuned on these labelled reps; None where it can."""
-    reason = training.obstacle(train, settings)
+    reason = support.obstacle(train, settings)
     if reason:
         return reason
     visible = val.take(data.seen(val.x))
-    learnt = training.learnable(train.take(data.seen(train.x)).y)
+    learnt = support.learnable(train.take(data.seen(train.x)).y)
     if not np.isfinite(visible.y[:, learnt]).any():
         return "no val rep has a label of an error that train subjects show and do not show"
     return None

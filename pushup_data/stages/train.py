@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pushup_data import doubts, tables, taxonomy
-from pushup_data.model import curves, data, labelled, storage, training
+from pushup_data.model import curves, data, labelled, storage, support
 from pushup_data.model.data import Dataset
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
@@ -23,11 +23,12 @@ def run(workspace: Workspace, params: Params) -> None:
         split: labelled.dataset(workspace, known, labels, split, params.model) for split in ("train", "val")
     }
     train, val = sides["train"], sides["val"]
-    reason = training.obstacle(train, params.train)
+    reason, fitted = support.obstacle(train, params.train), None
     with curves.record(workspace.learning_curves) as watch:
-        fitted = (
-            None if reason else training.fit(train, val, params.model, params.train, params.seed, watch=watch)
-        )
+        if reason is None:
+            from pushup_data.model import training  # torch takes seconds to load
+
+            fitted = training.fit(train, val, params.model, params.train, params.seed, watch=watch)
     views = dict(tables.read(tables.REPS, workspace.reps).select("rep_id", "view").iter_rows())
     counted = {split: _count(side, labels, views) for split, side in sides.items()}
     card = storage.describe(

@@ -11,7 +11,7 @@ import pytest
 
 from pushup_data import scaffold
 from pushup_data.model import curves
-from pushup_data.model.training import Epoch
+from pushup_data.model.curves import Epoch
 
 pytestmark = pytest.mark.integration
 
