@@ -1,8 +1,8 @@
 # Two commands do everything: `make demo` and `make test`. Both set up what they need first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-# The two environments are installed side by side.
-MAKEFLAGS += --jobs=2
+# Side by side: two environments and Debian's packages, then style, types and tests.
+MAKEFLAGS += --jobs=3
 # A round is many short processes: each need not compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -28,7 +28,7 @@ define debian_packages
 	fi
 endef
 
-.PHONY: help setup bodies demo demo-stop test test-fast lint system system-test clean
+.PHONY: help setup bodies demo demo-stop test test-all test-fast lint system system-test clean
 
 help: ## say what each target does
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,7 +77,9 @@ demo-stop: ## stop what the demo left running
 	@$(BIN)/python -m pushup_data.demo stop
 
 # Three at a time, on two cores: while one waits for a server or a browser, the others compute.
-test: setup system-test lint ## style, types and all tests, with real servers
+test: lint test-all ## style, types and all tests, with real servers
+
+test-all: setup system-test
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 test-fast: setup ## the tests that start no server

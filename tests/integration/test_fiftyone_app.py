@@ -40,9 +40,12 @@ def app_pid(workspace):
     return locks.holder(workspace.fiftyone / "app.lock")
 
 
+def port(url):
+    return int(url.split(":")[2].split("/")[0])
+
+
 def answers(url):
-    port = url.split(":")[2].split("/")[0]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/fiftyone", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port(url)}/fiftyone", timeout=10) as answer:
         return json.load(answer)["version"]
 
 
@@ -82,6 +85,18 @@ def running(workspace):
     return workspace
 
 
+@pytest.fixture(scope="module")
+def beside(workspace, tmp_path_factory):
+    """One rep, its skeleton a frame late, in a workspace of the same name; its app wanted the same port."""
+    late = new(tmp_path_factory.mktemp("beside") / workspace.root.name, videos=1)
+    pose = curated.pose(0)
+    later = pose.with_columns(pose.select("detected", "x", "y").shift(1, fill_value=None))
+    tables.write(tables.POSE, pose.head(1).vstack(later.drop_nulls("detected")), late.pose(f"{0:012x}"))
+    run(late, "app", "--detach", "--port", str(port(fiftyone_app.address(workspace))))
+    yield late
+    fiftyone_app.stop(late)
+
+
 def test_it_starts_is_found_again_and_stops(workspace):
     said = run(workspace, "app", "--detach", "--port", str(free_port()))
     url = fiftyone_app.address(workspace)
@@ -107,23 +122,6 @@ def test_it_starts_is_found_again_and_stops(workspace):
 
     # the data set outlives both servers
     assert "up to date" in run(workspace, "app", "--detach", "--port", str(free_port()))
-
-
-def test_a_taken_port_gives_the_next_one_and_two_workspaces_stand_side_by_side(running, tmp_path):
-    url = fiftyone_app.address(running)
-    taken = int(url.split(":")[2].split("/")[0])
-    other = new(tmp_path / "one", videos=1)
-    try:
-        said = run(other, "app", "--detach", "--port", str(taken))
-        found = fiftyone_app.address(other)
-        assert found in said
-        assert found.split(":")[2].split("/")[0] != str(taken)
-        assert answers(found)
-        assert answers(url)
-        assert mongod_pid(other) != mongod_pid(running)
-    finally:
-        run(other, "app-stop")
-    assert answers(url)
 
 
 def test_ctrl_c_ends_the_foreground_app_and_its_mongodb(tmp_path):
@@ -177,13 +175,6 @@ def page(browser):
     page.close()
 
 
-def restart(workspace):
-    """Start the app anew: it remembers which sample and view were open, for all browsers."""
-    run(workspace, "app-stop")
-    run(workspace, "app", "--detach", "--port", str(free_port()))
-    return fiftyone_app.address(workspace)
-
-
 def pixels(page):
     return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
 
@@ -216,6 +207,18 @@ def test_a_saved_view_opens_by_its_address(running, page):
     page.get_by_text("label against prediction").first.wait_for()
 
 
+def test_new_labels_are_there_after_a_reload(running, page):
+    url = fiftyone_app.address(running)
+    page.goto(f"{url}?view=unlabelled")
+    page.get_by_text("3 samples").wait_for(timeout=60_000)
+    tables.write(tables.LABELS, tables.LABELS.empty(), running.labels)
+    curated.curate(running)
+    assert "was running" in run(running, "app")
+    page.reload()
+    page.get_by_text("6 samples").wait_for(timeout=60_000)
+    assert fiftyone_dataset.name(running) in page.url
+
+
 def shift(page):
     """Return by how many pixels of the clip the skeleton lies right of the square that it stands on.
 
@@ -234,7 +237,10 @@ def shift(page):
 
 
 def shifts(page, url, frames=4):
-    """Open the first rep, go through its first frames, and return the shift at each."""
+    """Open the first rep, go through its first frames, and return the shift at each.
+
+    The app remembers which sample is open, for all browsers: whoever wants the grid must come before.
+    """
     page.goto(url)
     page.locator('[data-cy="looker"]').first.click(timeout=60_000)
     page.locator("#modal canvas").first.wait_for()
@@ -247,33 +253,20 @@ def shifts(page, url, frames=4):
     return np.array(found)
 
 
-def test_the_skeleton_lies_on_the_frame_that_is_shown(workspace, page):
-    assert np.abs(shifts(page, restart(workspace))).max() < 0.7
+def test_the_skeleton_lies_on_the_frame_that_is_shown(running, page):
+    assert np.abs(shifts(page, fiftyone_app.address(running))).max() < 0.7
 
 
-def test_a_skeleton_one_frame_late_would_be_seen(tmp_path, page):
+def test_a_skeleton_one_frame_late_would_be_seen(beside, page):
     """The counter-proof of the test above: it can fail."""
-    workspace = new(tmp_path / "late", videos=1)
-    pose = curated.pose(0)
-    late = pose.with_columns(pose.select("detected", "x", "y").shift(1, fill_value=None)).drop_nulls(
-        "detected"
-    )
-    first = pose.head(1)
-    tables.write(tables.POSE, first.vstack(late), workspace.pose(f"{0:012x}"))
-    try:
-        found = shifts(page, restart(workspace))
-    finally:
-        fiftyone_app.stop(workspace)
-    np.testing.assert_allclose(found, -2, atol=0.7)
+    np.testing.assert_allclose(shifts(page, fiftyone_app.address(beside)), -2, atol=0.7)
 
 
-def test_new_labels_are_there_after_a_reload(running, page):
-    url = fiftyone_app.address(running)
-    page.goto(f"{url}?view=unlabelled")
-    page.get_by_text("3 samples").wait_for(timeout=60_000)
-    tables.write(tables.LABELS, tables.LABELS.empty(), running.labels)
-    curated.curate(running)
-    assert "was running" in run(running, "app")
-    page.reload()
-    page.get_by_text("6 samples").wait_for(timeout=60_000)
-    assert fiftyone_dataset.name(running) in page.url
+def test_two_workspaces_stand_side_by_side(running, beside):
+    url, other = (fiftyone_app.address(workspace) for workspace in (running, beside))
+    assert port(other) != port(url)  # that was taken
+    assert answers(other)
+    assert answers(url)
+    assert mongod_pid(beside) != mongod_pid(running)
+    run(beside, "app-stop")
+    assert answers(url)
