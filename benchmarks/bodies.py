@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from avatar import TAXONOMY
-from collection import SETTINGS
+from collection import SETTINGS, picture
 from contenders import Fit, apart, network, trees
 from corpus import ERRORS, Corpus, join, of_avatars, of_retakes
 from sklearn.model_selection import GroupKFold
@@ -226,7 +226,7 @@ def pictures(
             if i is not None:
                 rep = avatars.reps.row(i, named=True)
                 frame = rep["start"] if error == "incomplete_lockout" else rep["bottom"]
-                axis.imshow(_frame(work, avatars.videos[i], frame))
+                axis.imshow(picture(next(work.rglob(avatars.videos[i])), frame))
                 what = f"missed, severity {avatars.severity[i, e]:.1f}" if true[i] else "false alarm"
                 axis.set_title(f"{error}: {what}, said {probability[i, e]:.2f}", fontsize=8)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -238,15 +238,6 @@ def _one_per_body(avatars: Corpus, order: npt.NDArray[np.intp]) -> list[int | No
     for i in order:
         found.setdefault(avatars.groups[i], int(i))
     return [*found.values(), None, None][:2]
-
-
-def _frame(work: Path, video: str, number: int) -> npt.NDArray[np.uint8]:
-    import cv2
-
-    capture = cv2.VideoCapture(str(next(work.rglob(video))))
-    capture.set(cv2.CAP_PROP_POS_FRAMES, number)
-    _, picture = capture.read()
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pushup_data import landmarks, params, pose, tables, workers
@@ -29,6 +30,7 @@ class Clip:
     """One real clip; `a` and `b` are its rows of ratings.csv."""
 
     id: str
+    video: Path
     scene: str
     source_label: str  # correct or wrong
     fps: float
@@ -99,6 +101,7 @@ def load(real: Path | None, cache: Path) -> list[Clip]:
         made.append(
             Clip(
                 id=name,
+                video=real / row["file"],
                 scene=row["scene"],
                 source_label=row["source_label"],
                 fps=float(row["fps"]),
@@ -117,6 +120,16 @@ def extract(job: tuple[Path, Path]) -> None:
     source, target = job
     model = Workspace(CHECKOUT).pose_model(SETTINGS.pose.model)
     tables.write(tables.POSE, pose.track(source, model, SETTINGS.pose).frame, target)
+
+
+def picture(video: Path, frame: int) -> npt.NDArray[np.uint8]:
+    """Return a frame of a video, (height, width, 3), red first."""
+    import cv2
+
+    capture = cv2.VideoCapture(str(video))
+    capture.set(cv2.CAP_PROP_POS_FRAMES, frame)
+    _, found = capture.read()
+    return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def by_scene_interval(

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pushup_data import quality
+from pushup_data import landmarks, pose, quality, reps
 from pushup_data.landmarks import INDEX, MIRRORED, Pose
 from tests import figures
+from tests.test_pose import MODEL, clip
 
 T = 40
 
@@ -204,3 +205,19 @@ def test_wrong_arms_hide_what_is_measured_on_arms_only(default_taxonomy):
     assert all(quality.hides([quality.CUT_OFF, quality.BODY_WRONG], e) for e in default_taxonomy.ids)
     assert all(quality.hides([quality.DARK], e) for e in default_taxonomy.ids)
     assert not any(quality.hides([quality.CUT_OFF, quality.BLURRED], e) for e in default_taxonomy.ids)
+
+
+@pytest.mark.parametrize(("name", "flip_test"), [("c116", True), ("c190", False)])
+def test_real_people_with_landmarks_where_they_are_not(real_data, default_params, name, flip_test):
+    """With the flip test, the landmarks of c190 are right."""
+    settings = default_params.pose.model_copy(update={"flip_test": flip_test})
+    table = pose.track(clip(real_data, name), MODEL, settings).frame
+    seen = landmarks.from_table(table)
+    [rep] = reps.find(seen, 29.97 if name == "c116" else 25, 640, 360, default_params.reps)
+    light, detail = table["luma"].to_numpy(), table["sharpness"].to_numpy()
+    found = quality.assess(
+        seen, light, detail, default_params.quality, aspect=640 / 360, start=rep.start, end=rep.end
+    )
+    assert quality.ARMS_WRONG in found.flags
+    assert quality.hides(found.flags, "incomplete_lockout")
+    assert not quality.hides(found.flags, "hips_sagging")
