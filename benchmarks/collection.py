@@ -1,6 +1,7 @@
 """The real clips, their poses (cached outside the repository) and what the two raters say."""
 
 import argparse
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -82,7 +83,8 @@ def load(real: Path | None, cache: Path) -> list[Clip]:
         sys.exit("name the folder with the real clips by --real or PUSHUP_REAL_DATA")
     if cache.resolve().is_relative_to(CHECKOUT):
         sys.exit("landmarks of the real clips must not lie in the repository: choose another --cache")
-    folder = cache / MADE_HOW
+    # A folder's clips are told apart by their names there: those of another may be named alike.
+    folder = cache / MADE_HOW / hashlib.sha256(str(real.resolve()).encode()).hexdigest()[:12]
     clips = pl.read_csv(real / "clips.csv", infer_schema=False)
     ratings = pl.read_csv(real / "ratings.csv", infer_schema=False).fill_null("")
     said = {(row["clip_id"], row["rater"]): row for row in ratings.iter_rows(named=True)}

@@ -3,8 +3,9 @@
     python benchmarks/real.py --train DIR [DIR ...] [--test DIR] [--avatars DIR] [--seeds 3] [--sources real]
 
 Folders as in PUSHUP_REAL_DATA: clips.csv, ratings.csv, videos. Without --test, five folds of scenes; with it,
-all of --train but for scenes that --test has too. Avatars are rendered into --avatars where they are missing,
-which takes hours; `--sources real` does without them.
+all of --train but for scenes that --test has too. What learns from people alone comes first, in minutes.
+Avatars are rendered into --avatars where they are missing, which takes hours; `--sources real` does without
+them. After each source come the tables of all so far.
 
 (a) correct or wrong by the source's label: accuracy of the errors that are found (a push-up is wrong with any
     of them, on the knees, on one arm, or where the hands leave the floor), and of the same contenders
@@ -14,14 +15,17 @@ which takes hours; `--sources real` does without them.
     probability being the largest of its reps'. A rep whose view or landmarks hide an error says nothing of
     it, which counts as "absent".
 
-Each trained on avatars, on real clips, and on both; mean and spread of --seeds; last what models/released
-holds, which saw avatars only. Intervals (95 %) draw scenes with replacement; the last table is paired: the
+Each trained on real clips, on avatars, and on both; mean and spread of --seeds; last what models/released
+holds, which saw avatars only. Intervals (95 %) draw scenes with replacement; differences are paired: the
 same scenes for both. A clip's 1 is given to the one of its reps that the rules find worst, its 0 to all.
 """
 
 import argparse
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +47,7 @@ Bools = npt.NDArray[np.bool_]
 Learn = Callable[[Corpus, Corpus, int], Judge]  # from train, val, seed
 Said = list[tuple[Floats, Floats]]  # per seed: a clip's probability, and whether it is said (clips, columns)
 
-SOURCES = ("avatars", "real", "both")
+SOURCES = ("real", "avatars", "both")
 FITS: dict[str, Fit] = {
     "forest": trees("forest", SETTINGS.train),
     "CNN-LSTM": network(SETTINGS.model, SETTINGS.train),
@@ -55,9 +59,9 @@ ANOTHER = {"knee", "one_arm", "clap", "ball_or_prop"}  # variants that are anoth
 class Task:
     """Clips to be judged, and avatars to learn from."""
 
-    def __init__(self, train: list[Clip], test: list[Clip] | None, avatars: Corpus | None) -> None:
+    def __init__(self, train: list[Clip], test: list[Clip] | None, avatars: Callable[[], Corpus]) -> None:
         self.clips = test or train
-        self.avatars = avatars.for_people() if avatars else None
+        self._load = avatars
         scenes = {c.scene for c in test or ()}
         kept = [c for c in train if c.scene not in scenes]
         if len(kept) < len(train):
@@ -65,6 +69,11 @@ class Task:
         self.train = told(of_clips(kept), kept)
         self.judged = told(of_clips(test), test) if test else self.train
         self.folds = test is None
+
+    @cached_property
+    def avatars(self) -> Corpus:
+        """Rendered, where they have to be, when first asked for."""
+        return self._load().for_people()
 
     def runs(self, source: str, seed: int, *, grouped: bool = True) -> Iterator[tuple[Corpus, Corpus, Bools]]:
         """Yield train, val, and which of `judged` are to be judged by what is learnt from them."""
@@ -82,7 +91,6 @@ class Task:
                 yield join(self._avatars(seed)[0], theirs[0]), theirs[1], test  # calibrated for people
 
     def _avatars(self, seed: int) -> tuple[Corpus, Corpus]:
-        assert self.avatars is not None
         val = apart(self.avatars.groups, 0.2, seed)
         return self.avatars.take(~val), self.avatars.take(val)
 
@@ -97,20 +105,31 @@ class Task:
 
 def main() -> None:
     options = arguments()
-    rendered = {*options.sources} - {"real"}
-    avatars = load_avatars(options.sets, options.front, options.avatars) if rendered else None
     train = [clip for folder in options.train for clip in load(folder, options.cache)]
-    task = Task(train, load(options.test, options.cache) if options.test else None, avatars)
+    test = load(options.test, options.cache) if options.test else None
+    twice = [name for name, times in Counter(c.id for c in [*train, *(test or [])]).items() if times > 1]
+    if twice:
+        sys.exit(f"{', '.join(twice)}: in two folders; give every clip an id of its own in clips.csv")
+    task = Task(train, test, lambda: load_avatars(options.sets, options.front, options.avatars))
     print(
         f"{len(task.clips)} clips with {len(task.judged)} reps, {len({c.scene for c in task.clips})} scenes; "
-        f"to learn from: {len(avatars or ())} reps of avatars, "
-        f"{len(task.train)} of {len(train)} real clips" + (" (in folds)" if task.folds else "") + "\n"
+        f"to learn from: {len(task.train)} reps of {len(train)} real clips"
+        + (" (in folds)" if task.folds else "")
+        + "\n"
     )
-    said = opinions(task, options.sources, options.seeds)
-    if "errors" in options.tables:
-        errors(task, said)
-    if "wrong" in options.tables:
-        correct_or_wrong(task, said, options.sources, options.seeds)
+    said: dict[str, Said] = {
+        "rules": [whole(task, task.judged.rules, task.judged.rules >= 0.5)],
+        "CNN-LSTM, released": [whole(task, *released(task.judged))],
+    }
+    asked: dict[str, str] = {}
+    for n, source in enumerate(options.sources):
+        said |= opinions(task, source, options.seeds)
+        print(f"# Learnt from {', '.join(options.sources[: n + 1])}\n")
+        if "errors" in options.tables:
+            errors(task, said)
+        if "wrong" in options.tables:
+            asked |= asked_for_it(task, source, options.seeds)
+            correct_or_wrong(task, said, asked)
 
 
 def arguments() -> argparse.Namespace:
@@ -146,16 +165,28 @@ def told(corpus: Corpus, clips: list[Clip]) -> Corpus:
     return replace(corpus, y=y, right=right)
 
 
-def opinions(task: Task, sources: Sequence[str], seeds: int) -> dict[str, Said]:
-    """Return what the rules and every contender say of the errors."""
-    said: dict[str, Said] = {"rules": [whole(task, task.judged.rules, task.judged.rules >= 0.5)]}
+def opinions(task: Task, source: str, seeds: int) -> dict[str, Said]:
+    """Return what every contender that learns from the source says of the errors."""
+    said: dict[str, Said] = {}
     for name, fit in FITS.items():
-        for source in sources:
-            for seed in range(seeds):
-                run = judged(task, lambda t, v, s, fit=fit: fit(t.dataset(), v.dataset(), s), source, seed)  # type: ignore[misc]
-                said.setdefault(f"{name}, {source}", []).append(run)
-    said["CNN-LSTM, released"] = [whole(task, *released(task.judged))]
+        for seed in range(seeds):
+            run = judged(task, lambda t, v, s, fit=fit: fit(t.dataset(), v.dataset(), s), source, seed)  # type: ignore[misc]
+            said.setdefault(f"{name}, {source}", []).append(run)
     return said
+
+
+def ordered(said: Mapping[str, Said]) -> list[str]:
+    """Return the contenders' names: the rules, forests, networks, and last the one released."""
+    return sorted(said, key=lambda name: (name != "rules", "released" in name, not name.startswith("forest")))
+
+
+def pairs(said: Mapping[str, Said]) -> list[tuple[str, str]]:
+    """Return whom to compare with whom: all with the rules, networks with forests, sources with people."""
+    kinds = {name: name.split(", ") for name in ordered(said) if name != "rules"}
+    found = [(name, "rules") for name in kinds]
+    found += [(name, f"forest, {source}") for name, (kind, source) in kinds.items() if kind != "forest"]
+    found += [(name, f"{kind}, real") for name, (kind, source) in kinds.items() if kind != "forest"]
+    return [(one, other) for one, other in found if other in said and one != other]
 
 
 def released(reps: Corpus) -> tuple[Floats, Bools]:
@@ -184,18 +215,22 @@ def errors(task: Task, said: Mapping[str, Said]) -> None:
             + " | ".join(raters(task.clips, keep, e) for e in columns)
             + " |"
         )
-        for name, runs in said.items():
-            cells = [figures(runs, truth, keep, e) for e in columns]
+        for name in ordered(said):
+            cells = [figures(said[name], truth, keep, e) for e in columns]
             print(f"| {name} | " + " | ".join(cells) + " |")
         silent = [ERRORS[e] for e in range(len(ERRORS)) if e not in columns]
         print(f"\nno clip in which both raters see it: {', '.join(silent)}\n" if silent else "")
         scenes = [c.scene for c in task.clips]
-        print("| against the rules, AP and F1 | " + " | ".join(ERRORS[e] for e in columns) + " |")
+        print("| intervals of F1, AP | " + " | ".join(ERRORS[e] for e in columns) + " |")
         print("|---" + "|---" * len(columns) + "|")
-        for name, runs in said.items():
-            if name.startswith("CNN"):
-                cells = [paired(runs, said["rules"], truth, keep, e, scenes) for e in columns]
-                print(f"| {name} | " + " | ".join(cells) + " |")
+        for name in ordered(said):
+            cells = [between(said[name], None, truth, keep, e, scenes) for e in columns]
+            print(f"| {name} | " + " | ".join(cells) + " |")
+        print("\n| difference in F1, AP | " + " | ".join(ERRORS[e] for e in columns) + " |")
+        print("|---" + "|---" * len(columns) + "|")
+        for one, other in pairs(said):
+            cells = [between(said[one], said[other], truth, keep, e, scenes) for e in columns]
+            print(f"| {one} - {other} | " + " | ".join(cells) + " |")
         print()
     missed(task, said, truth)
 
@@ -258,24 +293,28 @@ def measured(run: tuple[Floats, Floats], truth: Floats, at: Bools, e: int, weigh
     return np.stack([found["ap"], found["f1"]])
 
 
-def paired(runs: Said, rules: Said, truth: Floats, keep: Bools, e: int, scenes: list[str]) -> str:
-    """Return how much AP and F1 lie above the rules', and between what if scenes are drawn again."""
+def between(runs: Said, less: Said | None, truth: Floats, keep: Bools, e: int, scenes: list[str]) -> str:
+    """Return between what F1 and AP lie if scenes are drawn again; with `less`, how far above those."""
     at = keep & np.isfinite(truth[:, e])
     here = np.array(scenes)[at]
+    if len(set(here[truth[at, e] == 1])) < 2:
+        return "one scene"
     weights = np.vstack([np.ones((1, at.sum())), metrics.resample(here.tolist(), DRAWS, 0)])
-    ours = np.mean([measured(run, truth, at, e, weights) for run in runs], axis=0)
-    several = len(set(here[truth[at, e] == 1])) > 1
+    found = np.mean([measured(run, truth, at, e, weights) for run in runs], axis=0)
+    if less is not None:
+        found = found - np.mean([measured(run, truth, at, e, weights) for run in less], axis=0)
+    sign = "" if less is None else "+"
     cells = []
-    for gain in ours - measured(rules[0], truth, at, e, weights):
-        low, high = metrics.interval(gain[1:]) if several else (None, None)
-        between = " (one scene)" if low is None else f" [{low:+.2f}, {high:+.2f}]"
-        cells.append(f"{gain[0]:+.2f}{between}")
+    for drawn in found[::-1]:
+        low, high = metrics.interval(drawn[1:])
+        middle = "" if less is None else f"{drawn[0]:+.2f} "
+        cells.append(f"{middle}[{low:{sign}.2f}, {high:{sign}.2f}]")
     return ", ".join(cells)
 
 
 def missed(task: Task, said: Mapping[str, Said], truth: Floats) -> None:
     """Print which standard clips are judged wrongly by most trainings of the last source, and how."""
-    name = [known for known in said if known.startswith("CNN") and known != "CNN-LSTM, released"][-1]
+    name = ordered(said)[-2]
     print(f"Wrong in most trainings of {name}:\n")
     print("| clip | scene | error | raters | probability | rules |\n|---|---|---|---|---|---|")
     for e, error in enumerate(ERRORS):
@@ -290,30 +329,38 @@ def missed(task: Task, said: Mapping[str, Said], truth: Floats) -> None:
     print()
 
 
-def correct_or_wrong(task: Task, said: Mapping[str, Said], sources: Sequence[str], seeds: int) -> None:
-    """Say it of a clip from the errors that are found, and train the same contenders on the one question."""
+def asked_for_it(task: Task, source: str, seeds: int) -> dict[str, str]:
+    """Train the contenders on the one question; return rows: accuracy on unseen scenes, on random folds."""
+    wrong = np.array([c.source_label == "wrong" for c in task.clips])
+    rows = {}
+    for name, fit in FITS.items():
+        cells = []
+        for grouped in (True, False):
+            asked = grouped or (source == "real" and task.folds)
+            tried = range(seeds if asked else 0)
+            each = [(_wrong(task, fit, source, s, grouped=grouped) == wrong).mean() for s in tried]
+            cells.append(_accuracy(each))
+        rows[f"{name}, {source}"] = " | ".join(cells)
+    return rows
+
+
+def correct_or_wrong(task: Task, said: Mapping[str, Said], asked: Mapping[str, str]) -> None:
+    """Say it of a clip from the errors that are found, and beside what was asked for it."""
     wrong = np.array([c.source_label == "wrong" for c in task.clips])
     print(f"## Correct or wrong: {len(wrong)} clips, {wrong.mean():.0%} wrong\n")
     print("| accuracy | unseen scenes | random folds |\n|---|---|---|")
     print(f"| always wrong | {wrong.mean():.2f} | |")
     videos, unusual = np.array(task.judged.videos), _unusual(task.judged)
     other = np.array([np.mean([False, *unusual[videos == c.id]]) >= 0.5 for c in task.clips])
-    for name, runs in said.items():
-        each = [(((present > 0).any(axis=1) | other) == wrong).mean() for _, present in runs]
+    for name in ordered(said):
+        each = [(((present > 0).any(axis=1) | other) == wrong).mean() for _, present in said[name]]
         print(f"| any error, or another exercise: {name} | {_accuracy(each)} | |")
-    for name, fit in FITS.items():
-        for source in sources:
-            cells = []
-            for grouped in (True, False):
-                asked = grouped or (source == "real" and task.folds)
-                tried = range(seeds if asked else 0)
-                each = [(_wrong(task, fit, source, s, grouped=grouped) == wrong).mean() for s in tried]
-                cells.append(_accuracy(each))
-            print(f"| asked for it: {name}, {source} | " + " | ".join(cells) + " |", flush=True)
+    for name, cells in sorted(asked.items(), key=lambda row: not row[0].startswith("forest")):
+        print(f"| asked for it: {name} | {cells} |")
     truth = consensus(task.clips)
     seen = np.array([bool(ANOTHER & {c.a["variant"], c.b["variant"]}) for c in task.clips])
     right = (((truth == 1).any(axis=1) | seen) == wrong).mean()
-    print(f"| raters: an error that both see, or another exercise | {right:.2f} | |")
+    print(f"| raters: an error that both see, or another exercise | {right:.2f} | |\n", flush=True)
 
 
 def _accuracy(each: Sequence[float]) -> str:

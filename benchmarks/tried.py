@@ -65,7 +65,7 @@ def main() -> None:
     options = made.parse_args()
     avatars, true = with_truth(options.sets, options.front, options.avatars)
     clips = [clip for folder in options.train or [options.real] for clip in load(folder, options.cache)]
-    task = real.Task(clips, None, avatars)
+    task = real.Task(clips, None, lambda: avatars)
     on_people(task, options.seeds)
     from_avatars_to_people(task, options.seeds)
     on_avatars(avatars, true)

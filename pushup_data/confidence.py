@@ -68,7 +68,7 @@ def coverage(judged: Judged, predictor: str, weights: Floats) -> list[dict[str, 
         figures: dict[str, list[Floats]] = {"accuracy": [], "f1": []}
         for e in errors:
             known, positive, probability, said = judged.parts(predictor, e)
-            sure = _sureness(probability, judged.predictors[predictor].threshold[e])
+            sure = _sureness(probability, judged.predictors[predictor].thresholds(e)[known])
             kept = surest(sure, drawn[:, known], share)
             figures["accuracy"].append(ratio(kept @ (said == positive), kept.sum(axis=1)))
             figures["f1"].append(confusion(positive, said, kept)["f1"])
@@ -101,7 +101,7 @@ def surest(sure: Floats, weights: Floats, share: float) -> Floats:
     return kept
 
 
-def _sureness(probability: Floats, threshold: float) -> Floats:
+def _sureness(probability: Floats, threshold: Floats) -> Floats:
     distance = np.abs(calibration.log_odds(probability) - calibration.log_odds(threshold))
     return np.nan_to_num(distance, nan=-1.0)
 

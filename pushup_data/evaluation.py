@@ -51,11 +51,11 @@ def measure(judged: Judged, predictor: str, error: int, weights: Floats) -> dict
     `weights` (B, N) are resamples; an interval is [`<metric>_low`, `<metric>_high`].
     """
     known, positive, probability, said = judged.parts(predictor, error)
-    threshold = judged.predictors[predictor].threshold[error]
+    threshold = judged.predictors[predictor].threshold[..., error]
     found: dict[str, Any] = {
         "cannot_tell": int(np.isnan(probability).sum()),
         "said_present": int(said.sum()),
-        "threshold": rounded(threshold),
+        "threshold": rounded(threshold) if threshold.ndim == 0 else None,  # None: another for each fold
         **confidence.calibrated(judged, predictor, error),
     }
     names = ("precision", "recall", "f1", "ap")

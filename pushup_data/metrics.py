@@ -27,13 +27,18 @@ class Scores:
     """What one predictor says of N reps."""
 
     probability: Floats  # (N, errors), NaN where it cannot tell
-    threshold: Floats  # (errors,), NaN for an error it does not know
+    threshold: Floats  # (errors,), or (N, errors) where it varies; NaN for an error it does not know
     before: Floats | None = None  # (N, errors), before calibration; None: nothing is calibrated
+
+    def thresholds(self, error: int) -> Floats:
+        """Return (N,): from where on it says that an error (its column) is present in each rep."""
+        return np.broadcast_to(self.threshold, self.probability.shape)[:, error]
 
     def take(self, keep: Bools) -> "Scores":
         """Return what it says of the reps where `keep` (N,) is true."""
         before = None if self.before is None else self.before[keep]
-        return Scores(self.probability[keep], self.threshold, before)
+        threshold = self.threshold if self.threshold.ndim == 1 else self.threshold[keep]
+        return Scores(self.probability[keep], threshold, before)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Judged:
         known: Bools = np.isfinite(self.truth[:, error])
         probability = scores.probability[known, error]
         with np.errstate(invalid="ignore"):  # NaN: not said
-            said = (probability >= scores.threshold[error]).astype(np.float64)
+            said = (probability >= scores.thresholds(error)[known]).astype(np.float64)
         return known, (self.truth[known, error] == 1).astype(np.float64), probability, said
 
 

@@ -129,6 +129,7 @@ class Evaluate(_Section):
     bootstrap: int = Field(ge=10)
     min_positives: int = Field(ge=1)
     baselines: tuple[Baseline, ...] = BASELINES
+    cross_validate: bool = True
 
 
 class Select(_Section):

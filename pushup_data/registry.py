@@ -144,7 +144,7 @@ def _line(card: Card) -> str:
         else:
             said.append(f"{split} not measured ({found.macro.reason})")
     if card.metrics is None:
-        said.append("not measured")
+        said.append("measured elsewhere: its card says where" if card.evidence else "not measured")
     if card.promotion and card.promotion.forced:
         said.append("promoted by force")
     return "; ".join(said)

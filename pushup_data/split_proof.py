@@ -118,6 +118,7 @@ def _cross_validation(reps: pl.DataFrame, rules: pl.DataFrame, links: Links, see
     return {
         "why": f"fewer than {FEW} test subjects: measure by cross-validation over people",
         "folds": splits.FOLDS,
+        "fold": dict(sorted(fold.items())),
         "subjects": [sum(f == k for f in fold.values()) for k in range(splits.FOLDS)],
         "prevalence_gap": gaps(placed, rules, links, seed=seed),
     }
@@ -136,7 +137,7 @@ def _warnings(subjects: Mapping[str, int]) -> list[str]:
         elif 0 < subjects[s] < FEW:
             found.append(f"only {subjects[s]} {s} subjects: intervals over subjects will be wide or missing")
     if _too_few(subjects):
-        found.append("too few test subjects for a proper test: cross-validate over people (splits.folds)")
+        found.append("too few test subjects for a proper test: evaluate cross-validates over people")
     return found
 
 

@@ -22,7 +22,7 @@ def settings(**changes):
     for section, values in {
         "model": {"width": 16, "steps": 32},
         "train": {"epochs": 40, "batch_size": 8},
-        "evaluate": {"bootstrap": 100, "baselines": ["majority"]},
+        "evaluate": {"bootstrap": 100, "baselines": ["majority"], "cross_validate": False},
     }.items():
         text[section] |= values
     for section, values in changes.items():

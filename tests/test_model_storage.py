@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pushup_data import tables
+from pushup_data import quality, tables
 from pushup_data.errors import BadInputError
 from pushup_data.model import predictor, storage
 from pushup_data.model.calibration import Platt
@@ -157,6 +157,17 @@ def test_a_view_that_cannot_show_an_error_gets_no_probability(tmp_path, card, ne
     turned, _ = model.judge(some(4), seen_from(*["oblique"] * 4), fewer)
     wide, _ = model.judge(some(4), seen_from(*["oblique"] * 4), default_taxonomy)
     np.testing.assert_array_equal(turned, wide[:, [5, 4]])
+
+
+def test_of_landmarks_that_cannot_be_right_nothing_is_said(tmp_path, card, network, default_taxonomy):
+    storage.save(tmp_path, card, network)
+    flags = [[], [quality.BODY_WRONG], [quality.ARMS_WRONG]]
+    rows = [{"rep_id": str(i), "view": "oblique", "flags": flag} for i, flag in enumerate(flags)]
+    found, _ = predictor.load(tmp_path).judge(some(3), tables.REPS.frame(rows), default_taxonomy)
+    plain, body, arms = ({default_taxonomy.ids[e] for e in np.flatnonzero(np.isfinite(row))} for row in found)
+    assert body == set()
+    assert plain > arms >= {"hips_sagging", "hips_piked"}
+    assert not arms & {"shallow_depth", "incomplete_lockout", "elbows_flared"}
 
 
 @pytest.mark.parametrize(("streams", "features"), [(("rgb",), 2), (("pose", "rgb"), 12)])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score
 
-from pushup_data.model import data, support, training
+from pushup_data.model import augmentation, data, support, training
 from pushup_data.model.augmentation import augment, augment_pixels
 from pushup_data.model.data import COORDINATES, KINEMATIC, Dataset
 from pushup_data.model.measures import KINEMATICS
@@ -188,6 +188,70 @@ def test_augmentation_moves_little_keeps_the_mask_and_is_seeded(people):
     assert torch.equal(changed.nan_to_num(9), again.nan_to_num(9))
     lost = changed[..., KINEMATIC][..., : len(KINEMATICS)].isnan().float().mean()
     assert 0.01 < lost < 0.12
+
+
+AMOUNTS = ("_ROTATION", "_SCALE", "_SHIFT", "_WARP", "_NOISE", "_BIAS", "_DROPPED", "_ALONE")
+
+
+def changed(x, monkeypatch, only=None):
+    """Return reps augmented in one way alone, or in none: points (N, steps, points, 2), and all channels."""
+    for amount in AMOUNTS:
+        if amount != only:
+            monkeypatch.setattr(augmentation, amount, 0.0)
+    found = augment(x, torch.Generator().manual_seed(0))
+    return found[..., :COORDINATES].unflatten(-1, (-1, 2)), found
+
+
+def test_without_any_amount_augmentation_changes_nothing(people, monkeypatch):
+    x = torch.from_numpy(people[0].x)
+    assert torch.allclose(changed(x, monkeypatch)[1], x, atol=1e-5, equal_nan=True)
+
+
+def sizes(points):
+    return points.flatten(1).norm(dim=1)[:, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("amount", "same"),
+    [
+        # What each leaves alike, of points before and after.
+        ("_ROTATION", lambda old, new: (new.norm(dim=-1), old.norm(dim=-1))),
+        ("_SCALE", lambda old, new: (new / sizes(new), old / sizes(old))),
+        ("_SHIFT", lambda old, new: (new - old, (new - old)[:, :1, :1].expand_as(old))),
+        ("_BIAS", lambda old, new: (new - old, (new - old)[:, :1].expand_as(old))),
+    ],
+)
+def test_points_are_turned_scaled_moved_and_displaced(people, monkeypatch, amount, same):
+    x = torch.from_numpy(people[0].x)
+    old = x[..., :COORDINATES].unflatten(-1, (-1, 2))
+    new, everything = changed(x, monkeypatch, amount)
+    assert 0.001 < (new - old).abs().mean() < 0.1
+    assert torch.allclose(*same(old, new), atol=1e-4)
+    rest = (channels[..., COORDINATES:] for channels in (everything, x))
+    assert torch.allclose(*rest, atol=1e-4, equal_nan=True)
+
+
+def test_points_tremble_and_are_lost_and_time_is_bent(people, monkeypatch):
+    x = torch.from_numpy(people[0].x)
+    old = x[..., :COORDINATES].unflatten(-1, (-1, 2))
+    with monkeypatch.context() as patch:
+        trembling = changed(x, patch, "_NOISE")[0] - old
+        assert trembling.std() == pytest.approx(0.01, rel=0.05)
+        assert trembling.diff(dim=1).std() == pytest.approx(0.01 * 2**0.5, rel=0.05)  # each step anew
+    with monkeypatch.context() as patch:
+        new, everything = changed(x, patch, "_DROPPED")
+        lost = (new.diff(dim=1).abs().amax(dim=(1, 3)) < 1e-6) & (
+            old.diff(dim=1).abs().amax(dim=(1, 3)) > 1e-3
+        )
+        assert 0.01 < lost.float().mean() < 0.1
+        unseen = everything[..., COORDINATES : COORDINATES + lost.shape[1]].amax(dim=1)
+        assert unseen[lost].max() == 0
+    with monkeypatch.context() as patch:
+        bent = changed(x, patch, "_WARP")[0]
+        assert 0.001 < (bent - old).abs().mean() < 0.1
+        # Other times of the same movement: no point goes further than it went.
+        assert (bent.amax(dim=1) <= old.amax(dim=1) + 1e-5).all()
+        assert (bent.amin(dim=1) >= old.amin(dim=1) - 1e-5).all()
 
 
 def test_every_fourth_rep_is_shown_as_if_alone_in_its_video(people):

@@ -253,6 +253,23 @@ def test_baselines_are_compared_and_never_decide(rounds):
     assert "asks for 1000" in read(workspace, "metrics/evaluation.json")["predictors"]["forest"]
 
 
+def test_with_too_few_test_people_all_are_judged_by_models_of_others(rounds, default_taxonomy):
+    workspace, _, _ = rounds
+    plain = read(workspace, "metrics/evaluation.json")
+    assert "cross_validation" not in plain  # switched off in these rounds
+    before = read(workspace, "metrics/verdict.json")
+    run(workspace, [evaluate], train={"epochs": 3}, evaluate=BESIDE | {"cross_validate": True})
+    found = read(workspace, "metrics/evaluation.json")
+    labels = tables.read(tables.LABELS, workspace.labels)
+    told = labels.filter(pl.col("usable") & pl.col("value").is_in(["present", "absent"]))
+    assert found["cross_validation"]["reps"] == told["rep_id"].n_unique() > found["test"]["reps"]
+    assert list(found["cross_validation"]["macro"]) == ["rules", "majority", "forest", "candidate"]
+    assert found["cross_validation"]["errors"]["hips_sagging"]["forest"]["ap"] > 0.9
+    assert found["cross_validation"]["errors"]["asymmetric"]["forest"]["reason"]
+    assert (workspace.plots / "evaluation" / "cross_validation.png").exists()
+    assert read(workspace, "metrics/verdict.json") == before
+
+
 def test_fewer_labels_than_asked_for_removes_the_old_model(rounds):
     workspace, _, _ = rounds
     run(workspace, [train, evaluate, predict], train={"min_labels": 1000}, model={"steps": 32})

@@ -14,14 +14,15 @@ import polars as pl
 from pushup_data.metrics import Floats, Scores
 from pushup_data.model import calibration, data, predictor, support
 from pushup_data.model.data import Bools, Dataset
-from pushup_data.params import Baseline, Model, Train
+from pushup_data.params import Model, Train
 from pushup_data.taxonomy import Taxonomy
 
 _TREES = 200
 _LEAF = 2  # labels in a leaf
 _ROUNDS = 100  # of boosting, a small tree each
 _BOOSTED_LEAVES = 8
-_CLIP = 0.005  # of a probability, before its log-odds are taken: a forest of 200 trees knows nothing finer
+# Of a probability, before its log-odds are taken: a forest of 200 trees knows nothing finer.
+_CLIP = {"majority": 0.005, "forest": 0.005, "boosting": 1e-6}
 
 Logits = Callable[[data.Floats], Floats]  # (N, steps, channels) to (N, errors)
 
@@ -52,9 +53,15 @@ class Fitted:
 
 
 def fit(
-    names: Sequence[Baseline], train: Dataset, val: Dataset, model: Model, settings: Train, *, seed: int
+    names: Sequence[str],
+    train: Dataset,
+    val: Dataset,
+    model: Model,
+    settings: Train,
+    *,
+    seed: int,
 ) -> dict[str, Fitted | str]:
-    """Train the baselines of these names; with too few labels, the reason stands in their place."""
+    """Train those of these names (baselines, or a model.kind); a reason instead where labels are too few."""
     both = set(train.subjects) & set(val.subjects)
     if both:
         raise ValueError(f"{len(both)} subjects are in train and val")
@@ -78,7 +85,9 @@ def _majority(train: Dataset) -> Fitted:
     known = np.isfinite(train.y).sum(axis=0)
     share = np.divide((train.y == 1).sum(axis=0), known, out=np.full(len(known), np.nan), where=known > 0)
     thresholds = np.where(known > 0, support.THRESHOLD, np.nan)
-    return Fitted(lambda x: np.tile(calibration.log_odds(share, _CLIP), (len(x), 1)), None, thresholds)
+    return Fitted(
+        lambda x: np.tile(calibration.log_odds(share, _CLIP["majority"]), (len(x), 1)), None, thresholds
+    )
 
 
 def _trees(name: str, train: Dataset, val: Dataset, seed: int) -> Fitted:
@@ -97,7 +106,7 @@ def _trees(name: str, train: Dataset, val: Dataset, seed: int) -> Fitted:
         found, seen = np.full((len(x), len(judges)), np.nan), features(x)
         for e, judge in enumerate(judges):
             if judge is not None:
-                found[:, e] = calibration.log_odds(judge.predict_proba(seen)[:, 1], _CLIP)
+                found[:, e] = calibration.log_odds(judge.predict_proba(seen)[:, 1], _CLIP[name])
         return found
 
     return _calibrated(logits, np.array([judge is not None for judge in judges]), val)

@@ -172,7 +172,7 @@ def card_markdown(card: Card) -> str:
         parts.append(["## Errors", "", *_errors(card)])
         for split, found in (card.metrics or {}).items():
             parts.append([f"## Measured on {split}", "", *_measured(found, chosen=split == card.watched)])
-        if card.metrics is None:
+        if card.metrics is None and not card.evidence:
             parts.append(["## Metrics", "", "None yet: a candidate's are in metrics/evaluation.json."])
     parts.append(["## Data", "", *_data(card)])
     if card.limits:

@@ -14,15 +14,16 @@ from pushup_data.taxonomy import Taxonomy
 from pushup_data.workspace import Workspace
 
 
-def reps(workspace: Workspace, split: str) -> pl.DataFrame:
-    """Return the rows of tables.REPS that are in a split."""
+def reps(workspace: Workspace, split: str | None) -> pl.DataFrame:
+    """Return the rows of tables.REPS that are in a split; None: in any."""
     table = tables.read(tables.REPS, workspace.reps)
     placed = splits.of_reps(
         table,
         tables.read(tables.ASSIGNMENTS, workspace.assignments),
         tables.read(tables.LEFT_OUT, workspace.left_out, default_empty=True),
     )
-    here = [placed.get(rep_id) == split for rep_id in table["rep_id"]]
+    side = [placed.get(rep_id) for rep_id in table["rep_id"]]
+    here = [found == split if split else found is not None for found in side]
     return table.filter(pl.Series(here, dtype=pl.Boolean))
 
 
@@ -54,17 +55,19 @@ def pixels(workspace: Workspace, chosen: pl.DataFrame, streams: Sequence[str], l
     )
 
 
-def dataset(workspace: Workspace, known: Taxonomy, labels: pl.DataFrame, split: str, model: Model) -> Dataset:
-    """Return one split's reps with at least one known label that the landmarks can show."""
+def dataset(
+    workspace: Workspace, known: Taxonomy, labels: pl.DataFrame, split: str | None, model: Model
+) -> Dataset:
+    """Return one split's, or all, reps with at least one known label that the landmarks can show."""
     here = reps(workspace, split)
     y = data.told(data.targets(labels, here["rep_id"].to_list(), known.ids), here, known.ids)
     wanted = np.asarray(np.isfinite(y).any(axis=1))
     here = here.filter(pl.Series(wanted, dtype=pl.Boolean))
-    x = sequences(workspace, here, known.ids, model.steps, split)
+    x = sequences(workspace, here, known.ids, model.steps, split or "all people")
     return Dataset(
         here["rep_id"].to_list(),
         here["subject"].to_list(),
         x,
         y[wanted],
-        pixels(workspace, here, model.streams, split),
+        pixels(workspace, here, model.streams, split or "all people"),
     )

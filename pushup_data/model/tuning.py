@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState as State
 from tqdm import tqdm
 
-from pushup_data.model import augmentation, data, network, support, training
+from pushup_data.model import augmentation, calibration, data, features, network, support, training
 from pushup_data.model.curves import Epoch
 from pushup_data.model.data import Dataset
 from pushup_data.params import Model, Train
@@ -292,6 +292,6 @@ def _identity(train: Dataset, val: Dataset, model: Model, settings: Train, seed:
         "data": [train.fingerprint(), val.fingerprint()],
     }
     digest = hashlib.sha256(json.dumps(fixed, sort_keys=True).encode())
-    for module in (network, augmentation, training):
+    for module in (network, features, augmentation, training, support, calibration):
         digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:16]

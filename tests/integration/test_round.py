@@ -36,7 +36,8 @@ def looped(tmp_path_factory, avatars, fresh_server):
         workspace,
         pose={"flip_test": False},  # half the time; what it does is tested in test_pose.py
         labelstudio={"overlap_share": 1.0, "port": 18300},
-        evaluate={"bootstrap": 100, "baselines": ["majority"]},  # others: test_stages_model.py
+        # What else is measured: test_stages_model.py.
+        evaluate={"bootstrap": 100, "baselines": ["majority"], "cross_validate": False},
         train={"min_labels": 5, "epochs": 10},
         select={"budget": 14},
     )
