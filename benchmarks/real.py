@@ -109,7 +109,8 @@ def main() -> None:
     test = load(options.test, options.cache) if options.test else None
     twice = [name for name, times in Counter(c.id for c in [*train, *(test or [])]).items() if times > 1]
     if twice:
-        sys.exit(f"{', '.join(twice)}: in two folders; give every clip an id of its own in clips.csv")
+        some = ", ".join(twice[:5]) + (", …" if len(twice) > 5 else "")
+        sys.exit(f"{len(twice)} clips in two folders ({some}); give every clip an id of its own in clips.csv")
     task = Task(train, test, lambda: load_avatars(options.sets, options.front, options.avatars))
     print(
         f"{len(task.clips)} clips with {len(task.judged)} reps, {len({c.scene for c in task.clips})} scenes; "
