@@ -169,7 +169,7 @@ def _metrics(workspace: Workspace) -> str:
     """Return the macro figures of the last evaluation, by split and predictor that may speak."""
     found = files.read_json(workspace.metrics / "evaluation.json", _REMEDY) or {}
     said = []
-    for split in ("val", "test"):
+    for split in ("val", "test", "cross_validation"):
         by = found.get(split, {}).get("macro", {})
         for predictor in (name for name in verdict.SPEAKERS if name in by):
             macro = by[predictor]

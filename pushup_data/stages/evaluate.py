@@ -65,27 +65,30 @@ def run(workspace: Workspace, params: Params) -> None:
     files.write_json(workspace.metrics / "verdict.json", decided)
     sizes = " and ".join(f"{len(judged[split].subjects)} {split}" for split in HELD_OUT)
     click.echo(f"evaluate: {', '.join(measured)} measured on {sizes} reps with labels")
+    if crossed:
+        who = f"{len(set(crossed.subjects))} people with {len(crossed.subjects)} labelled reps"
+        click.echo(f"evaluate: too few of them are in test, so all {who} are cross-validated as well")
     click.echo(f"evaluate: the predictor is {decided['predictor']}: {decided['why']}")
 
 
 def _cross_validated(workspace: Workspace, known: Taxonomy, params: Params) -> Judged | None:
     """Judge all labelled people by models that saw others; None where enough people are in test."""
     proof = files.read_json(workspace.metrics / "split.json", "run `dvc repro` to make it") or {}
-    if not params.evaluate.cross_validate or not proof.get("cross_validation"):
+    fold = (proof.get("cross_validation") or {}).get("fold")
+    if not params.evaluate.cross_validate or not fold:
         return None
     labels = tables.read(tables.LABELS, workspace.labels)
     model = params.model.model_copy(update={"streams": ("pose",)})
     people = labelled.dataset(workspace, known, labels, None, model)
-    order = pl.DataFrame({"rep_id": people.rep_ids}, schema={"rep_id": pl.String})
-    reps = order.join(labelled.reps(workspace, None), on="rep_id", how="left", maintain_order="left")
     if not len(people):
         return None
+    reps = labelled.reps(workspace, None).filter(pl.col("rep_id").is_in(people.rep_ids))
     cheap = [name for name in params.evaluate.baselines if name in ("majority", "forest")]
     scores = folds.judge(
         people,
         reps,
         known,
-        fold=proof["cross_validation"]["fold"],
+        fold=fold,
         names=[*cheap, model.kind],
         model=model,
         settings=params.train,
