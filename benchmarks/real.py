@@ -304,12 +304,13 @@ def between(runs: Said, less: Said | None, truth: Floats, keep: Bools, e: int, s
     found = np.mean([measured(run, truth, at, e, weights) for run in runs], axis=0)
     if less is not None:
         found = found - np.mean([measured(run, truth, at, e, weights) for run in less], axis=0)
-    sign = "" if less is None else "+"
     cells = []
     for drawn in found[::-1]:
-        low, high = metrics.interval(drawn[1:])
-        middle = "" if less is None else f"{drawn[0]:+.2f} "
-        cells.append(f"{middle}[{low:{sign}.2f}, {high:{sign}.2f}]")
+        # Rounded first, and 0 added: nothing is said to be -0.00.
+        middle, *ends = (round(float(v or 0), 2) + 0.0 for v in (drawn[0], *metrics.interval(drawn[1:])))
+        plus = "" if less is None else "+"
+        between_them = ", ".join(f"{end:{plus}.2f}" for end in ends)
+        cells.append(f"{middle:+.2f} [{between_them}]" if plus else f"[{between_them}]")
     return ", ".join(cells)
 
 
