@@ -307,7 +307,7 @@ def between(runs: Said, less: Said | None, truth: Floats, keep: Bools, e: int, s
     cells = []
     for drawn in found[::-1]:
         # Rounded first, and 0 added: nothing is said to be -0.00.
-        middle, *ends = (round(float(v or 0), 2) + 0.0 for v in (drawn[0], *metrics.interval(drawn[1:])))
+        middle, *ends = (round(float(v or 0.0), 2) + 0.0 for v in (drawn[0], *metrics.interval(drawn[1:])))
         plus = "" if less is None else "+"
         between_them = ", ".join(f"{end:{plus}.2f}" for end in ends)
         cells.append(f"{middle:+.2f} [{between_them}]" if plus else f"[{between_them}]")

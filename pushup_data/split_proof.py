@@ -137,7 +137,7 @@ def _warnings(subjects: Mapping[str, int]) -> list[str]:
         elif 0 < subjects[s] < FEW:
             found.append(f"only {subjects[s]} {s} subjects: intervals over subjects will be wide or missing")
     if _too_few(subjects):
-        found.append("too few test subjects for a proper test: evaluate cross-validates over people")
+        found.append("too few test subjects for a proper test: evaluate can cross-validate over people")
     return found
 
 

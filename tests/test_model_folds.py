@@ -1,4 +1,5 @@
 import numpy as np
+import polars as pl
 import pytest
 
 from pushup_data.model import folds
@@ -13,9 +14,11 @@ def judge(taxonomy):  # noqa: F811
     def judged(people, count, **changes):
         fold = {subject: i % count for i, subject in enumerate(sorted(set(people.subjects)))}
         settings = SETTINGS.model_copy(update=changes)
+        subjects = pl.Series("subject", people.subjects)
         return folds.judge(
             people,
-            reps(len(people)),
+            people.x,
+            reps(len(people)).with_columns(subjects),
             taxonomy,
             fold=fold,
             names=["majority", "forest"],
@@ -28,7 +31,8 @@ def judge(taxonomy):  # noqa: F811
 
 
 def test_everybody_is_judged_by_models_of_others(judge):
-    found = judge(PEOPLE, 5)
+    found, reasons = judge(PEOPLE, 5)
+    assert reasons == {}
     forest = found["forest"].probability
     assert np.isfinite(forest[:, :2]).all()
     assert np.isnan(forest[:, 2]).all()  # of asymmetry nothing is known
@@ -41,11 +45,13 @@ def test_what_a_person_shows_changes_nothing_that_is_said_of_them(judge):
     mine = np.array([subject == PEOPLE.subjects[0] for subject in PEOPLE.subjects])
     turned = figures(60, 1, "p")
     turned.y[mine, :2] = 1 - turned.y[mine, :2]
-    before, after = (judge(people, 5)["forest"].probability for people in (PEOPLE, turned))
+    before, after = (judge(people, 5)[0]["forest"].probability for people in (PEOPLE, turned))
     np.testing.assert_array_equal(before[mine], after[mine])
     assert not np.array_equal(before[~mine], after[~mine], equal_nan=True)
 
 
 @pytest.mark.parametrize(("count", "changes"), [(1, {}), (2, {}), (5, {"min_labels": 60})])
-def test_with_too_few_to_learn_from_nothing_is_said(judge, count, changes):
-    assert np.isnan(judge(PEOPLE, count, **changes)["forest"].probability).all()
+def test_what_cannot_be_trained_for_every_fold_is_not_measured(judge, count, changes):
+    scores, reasons = judge(PEOPLE, count, **changes)
+    assert scores == {}
+    assert f"asks for {changes.get('min_labels', 10)}" in reasons["forest"]

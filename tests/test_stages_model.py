@@ -253,7 +253,7 @@ def test_baselines_are_compared_and_never_decide(rounds):
     assert "asks for 1000" in read(workspace, "metrics/evaluation.json")["predictors"]["forest"]
 
 
-def test_with_too_few_test_people_all_are_judged_by_models_of_others(rounds, default_taxonomy):
+def test_with_too_few_test_people_all_are_judged_by_models_of_others(rounds):
     workspace, _, _ = rounds
     plain = read(workspace, "metrics/evaluation.json")
     assert "cross_validation" not in plain  # switched off in these rounds
@@ -268,6 +268,10 @@ def test_with_too_few_test_people_all_are_judged_by_models_of_others(rounds, def
     assert found["cross_validation"]["errors"]["asymmetric"]["forest"]["reason"]
     assert (workspace.plots / "evaluation" / "cross_validation.png").exists()
     assert read(workspace, "metrics/verdict.json") == before
+    run(workspace, [evaluate], train={"min_labels": 25}, evaluate=BESIDE | {"cross_validate": True})
+    found = read(workspace, "metrics/evaluation.json")["cross_validation"]
+    assert list(found["macro"]) == ["rules"]
+    assert "train.min_labels asks for 25" in found["not_measured"]["candidate"]
 
 
 def test_fewer_labels_than_asked_for_removes_the_old_model(rounds):

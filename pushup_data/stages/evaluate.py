@@ -19,7 +19,8 @@ HELD_OUT = ("val", "test")  # train is never measured: it would flatter
 CROSSED = "cross_validation"  # beside the splits, where too few people are in test
 _CROSSED_NOTE = (
     "too few people are in test, so every fifth of all people is judged by models that learnt from others "
-    "as the candidate did, from landmarks; each fold has thresholds of its own"
+    "as the candidate would, from landmarks; each fold has thresholds of its own (after `tune`, the settings "
+    "were chosen on some of these people)"
 )
 _NOTE = (
     "calibration and the epoch at which training stopped were chosen on val (after `tune` the settings, "
@@ -55,10 +56,10 @@ def run(workspace: Workspace, params: Params) -> None:
         min_positives=params.evaluate.min_positives,
         seed=params.seed,
     )
-    crossed = _cross_validated(workspace, known, params)
+    crossed, reasons = _cross_validated(workspace, known, params)
     if crossed:
         found[CROSSED] = evaluation.report(crossed, known.ids, params.evaluate.bootstrap, params.seed)
-        found[CROSSED]["note"] = _CROSSED_NOTE
+        found[CROSSED] |= {"note": _CROSSED_NOTE, "not_measured": reasons}
     charts.write(found, (*HELD_OUT, CROSSED) if crossed else HELD_OUT, workspace.plots)
     files.write_json(workspace.metrics / "evaluation.json", found)
     decided["digests"] = {name: model.card.digest for name, model in models.items()}  # for `model promote`
@@ -71,21 +72,27 @@ def run(workspace: Workspace, params: Params) -> None:
     click.echo(f"evaluate: the predictor is {decided['predictor']}: {decided['why']}")
 
 
-def _cross_validated(workspace: Workspace, known: Taxonomy, params: Params) -> Judged | None:
-    """Judge all labelled people by models that saw others; None where enough people are in test."""
+def _cross_validated(
+    workspace: Workspace, known: Taxonomy, params: Params
+) -> tuple[Judged | None, dict[str, str]]:
+    """Judge all labelled people by models that saw others; None where enough people are in test.
+
+    Second, why what is not measured is not.
+    """
     proof = files.read_json(workspace.metrics / "split.json", "run `dvc repro` to make it") or {}
     fold = (proof.get("cross_validation") or {}).get("fold")
     if not params.evaluate.cross_validate or not fold:
-        return None
+        return None, {}
     labels = tables.read(tables.LABELS, workspace.labels)
     model = params.model.model_copy(update={"streams": ("pose",)})
     people = labelled.dataset(workspace, known, labels, None, model)
-    if not len(people):
-        return None
-    reps = labelled.reps(workspace, None).filter(pl.col("rep_id").is_in(people.rep_ids))
-    cheap = [name for name in params.evaluate.baselines if name in ("majority", "forest")]
-    scores = folds.judge(
+    reps = _usable(labels, labelled.reps(workspace, None))
+    if reps.is_empty():
+        return None, {}
+    cheap: list[str] = [name for name in params.evaluate.baselines if name in ("majority", "forest")]
+    scores, reasons = folds.judge(
         people,
+        labelled.sequences(workspace, reps, known.ids, model.steps, "all people"),
         reps,
         known,
         fold=fold,
@@ -94,11 +101,20 @@ def _cross_validated(workspace: Workspace, known: Taxonomy, params: Params) -> J
         settings=params.train,
         seed=params.seed,
     )
-    scores["candidate"] = scores.pop(model.kind)
-    rules = data.opinions(tables.read(tables.RULES, workspace.rules), people.rep_ids, known.ids)
-    scores = {"rules": Scores(rules, np.full(len(known.ids), RULES_THRESHOLD)), **scores}
-    truth = data.targets(labels, people.rep_ids, known.ids).astype(np.float64)
-    return Judged(people.subjects, truth, scores, {"view": reps["view"].to_list()})
+    called: dict[str, str] = {name: name for name in cheap} | {model.kind: "candidate"}
+    here = reps["rep_id"].to_list()
+    rules = data.opinions(tables.read(tables.RULES, workspace.rules), here, known.ids)
+    said = {"rules": Scores(rules, np.full(len(known.ids), RULES_THRESHOLD))}
+    said |= {called[name]: found for name, found in scores.items()}
+    truth = data.targets(labels, here, known.ids).astype(np.float64)
+    judged = Judged(reps["subject"].to_list(), truth, said, {"view": reps["view"].to_list()})
+    return judged, {called[name]: why for name, why in reasons.items()}
+
+
+def _usable(labels: pl.DataFrame, reps: pl.DataFrame) -> pl.DataFrame:
+    """Return the reps that somebody labelled and called usable."""
+    usable = labels.filter("usable")["rep_id"].unique()
+    return reps.filter(pl.col("rep_id").is_in(usable.to_list()))
 
 
 def _missing(workspace: Workspace, models: dict[str, Model]) -> dict[str, str]:
@@ -134,8 +150,7 @@ def _judged(
 ) -> Judged:
     """Collect the labelled reps of one split and what every predictor says of them."""
     labels = tables.read(tables.LABELS, workspace.labels)
-    usable = labels.filter("usable")["rep_id"].unique()
-    reps = labelled.reps(workspace, split).filter(pl.col("rep_id").is_in(usable.to_list()))
+    reps = _usable(labels, labelled.reps(workspace, split))
     here = reps["rep_id"].to_list()
     always = np.full(len(known.ids), RULES_THRESHOLD)
     rules = tables.read(tables.RULES, workspace.rules)

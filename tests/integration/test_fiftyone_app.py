@@ -92,9 +92,13 @@ def beside(workspace, tmp_path_factory):
     pose = curated.pose(0)
     later = pose.with_columns(pose.select("detected", "x", "y").shift(1, fill_value=None))
     tables.write(tables.POSE, pose.head(1).vstack(later.drop_nulls("detected")), late.pose(f"{0:012x}"))
-    run(late, "app", "--detach", "--port", str(port(fiftyone_app.address(workspace))))
-    yield late
-    fiftyone_app.stop(late)
+    if fiftyone_app.address(workspace) is None:
+        run(workspace, "app", "--detach", "--port", str(free_port()))
+    try:
+        run(late, "app", "--detach", "--port", str(port(fiftyone_app.address(workspace))))
+        yield late
+    finally:
+        fiftyone_app.stop(late)
 
 
 def test_it_starts_is_found_again_and_stops(workspace):
