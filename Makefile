@@ -76,9 +76,9 @@ demo: setup ## two rounds of the loop, end to end
 demo-stop: ## stop what the demo left running
 	@$(BIN)/python -m pushup_data.demo stop
 
-# Three at a time, on two cores: while one waits for a server or a browser, the others compute.
 test: lint test-all ## style, types and all tests, with real servers
 
+# Three at a time, on two cores: while one waits for a server or a browser, the others compute.
 test-all: setup system-test
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 

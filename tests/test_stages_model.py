@@ -258,7 +258,8 @@ def test_with_too_few_test_people_all_are_judged_by_models_of_others(rounds):
     plain = read(workspace, "metrics/evaluation.json")
     assert "cross_validation" not in plain  # switched off in these rounds
     before = read(workspace, "metrics/verdict.json")
-    run(workspace, [evaluate], train={"epochs": 1}, evaluate=BESIDE | {"cross_validate": True})
+    asked = BESIDE | {"cross_validate": True}
+    run(workspace, [evaluate], train={"epochs": 1}, evaluate=asked)
     found = read(workspace, "metrics/evaluation.json")
     labels = tables.read(tables.LABELS, workspace.labels)
     told = labels.filter(pl.col("usable") & pl.col("value").is_in(["present", "absent"]))
@@ -268,7 +269,7 @@ def test_with_too_few_test_people_all_are_judged_by_models_of_others(rounds):
     assert found["cross_validation"]["errors"]["asymmetric"]["forest"]["reason"]
     assert (workspace.plots / "evaluation" / "cross_validation.png").exists()
     assert read(workspace, "metrics/verdict.json") == before
-    run(workspace, [evaluate], train={"epochs": 1, "min_labels": 25}, evaluate=BESIDE | {"cross_validate": True})
+    run(workspace, [evaluate], train={"epochs": 1, "min_labels": 25}, evaluate=asked)
     found = read(workspace, "metrics/evaluation.json")["cross_validation"]
     assert list(found["macro"]) == ["rules"]
     assert "train.min_labels asks for 25" in found["not_measured"]["candidate"]

@@ -21,7 +21,7 @@ _TREES = 200
 _LEAF = 2  # labels in a leaf
 _ROUNDS = 100  # of boosting, a small tree each
 _BOOSTED_LEAVES = 8
-# Of a probability, before its log-odds are taken: a forest of 200 trees knows nothing finer.
+# Of a probability, before its log-odds are taken: a forest of 200 trees knows nothing finer, boosting does.
 _CLIP = {"majority": 0.005, "forest": 0.005, "boosting": 1e-6}
 
 Logits = Callable[[data.Floats], Floats]  # (N, steps, channels) to (N, errors)
@@ -53,13 +53,7 @@ class Fitted:
 
 
 def fit(
-    names: Sequence[str],
-    train: Dataset,
-    val: Dataset,
-    model: Model,
-    settings: Train,
-    *,
-    seed: int,
+    names: Sequence[str], train: Dataset, val: Dataset, model: Model, settings: Train, *, seed: int
 ) -> dict[str, Fitted | str]:
     """Train those of these names (baselines, or a model.kind); a reason instead where labels are too few."""
     both = set(train.subjects) & set(val.subjects)

@@ -77,7 +77,7 @@ def _cross_validated(
 ) -> tuple[Judged | None, dict[str, str]]:
     """Judge all labelled people by models that saw others; None where enough people are in test.
 
-    Second, why what is not measured is not.
+    Second, by name, why what could not be trained for every fold is not measured.
     """
     proof = files.read_json(workspace.metrics / "split.json", "run `dvc repro` to make it") or {}
     fold = (proof.get("cross_validation") or {}).get("fold")
