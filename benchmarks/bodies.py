@@ -7,10 +7,10 @@ Renders the sets (kept in --work; --front more of them are seen from the front, 
 show), tracks them, and trains on four fifths of the bodies, a fifth of which are calibrated on. --retakes of
 the sets that are trained on are learnt from as well (retakes.py); nothing is judged on them. F1 and AP per
 error over all reps whose view shows it, mean and spread of --seeds, beside the rules, a forest and gradient
-boosting on kinematic features, networks of other kinds, and a network of the first kind per other --streams;
-then recall by severity, training time, and the time that a rep takes. --kinds chooses among
-them: boosting is by far the slowest. With pixels, --epochs keeps it short: a rep's 16 pictures cost far more
-than its landmarks.
+boosting on kinematic features, networks of other kinds, those of `evaluate`'s baselines, and a network of the
+first kind per other --streams; then recall by severity, training time, and the time that a rep takes. --kinds
+chooses among them: boosting is by far the slowest. With pixels, --epochs keeps it short: a rep's 16 pictures
+cost far more than its landmarks.
 """
 
 import argparse
@@ -18,20 +18,18 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from avatar import TAXONOMY
 from collection import SETTINGS, picture
-from contenders import Fit, apart, network, trees
+from contenders import KINDS, TREES, Fit, apart, contender
 from corpus import ERRORS, Corpus, join, of_avatars, of_retakes
 from sklearn.model_selection import GroupKFold
 
 from pushup_data import metrics
 
 Floats = npt.NDArray[np.float64]
-TREES: tuple[Literal["forest", "boosting"], ...] = ("forest", "boosting")
 FOLDS = 5
 Sets = tuple[int, int, Path, Mapping[str, float] | None]  # how many, seed, folder, shares of views
 
@@ -77,7 +75,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--retakes", type=int, default=2, help="of every set, to learn from (retakes.py)")
     parser.add_argument("--pictures", type=Path, help="a picture of what the CNN-LSTM gets most wrong")
-    parser.add_argument("--kinds", nargs="*", default=[*TREES, "cnn-lstm", "cnn", "lstm", "transformer"])
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
     parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
     options = parser.parse_args()
@@ -114,14 +112,13 @@ def chosen(sets: int, front: int, folder: Path) -> list[Sets]:
 
 
 def contenders(options: argparse.Namespace) -> dict[str, Fit]:
-    made: dict[str, Fit] = {name: trees(name, SETTINGS.train) for name in TREES if name in options.kinds}
-    kinds = [kind for kind in options.kinds if kind not in TREES]
     settings = SETTINGS.train.model_copy(update={"epochs": options.epochs})
+    made = {kind: contender(kind, settings) for kind in options.kinds if kind in TREES}
+    networks = [kind for kind in options.kinds if kind not in TREES]
     for streams in options.streams:
-        for kind in kinds if streams == "pose" else kinds[:1]:
-            changed = {"kind": kind, "streams": tuple(streams.split("+"))}
+        for kind in networks if streams == "pose" else networks[:1]:
             name = kind if streams == "pose" else streams
-            made[name] = network(SETTINGS.model.model_copy(update=changed), settings)
+            made[name] = contender(kind, settings, streams.split("+"))
     return made
 
 

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,16 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="where poses are kept, never in the repository (default: %(default)s)",
     )
     return made
+
+
+def load_all(sides: Sequence[Sequence[Path]], cache: Path) -> list[list[Clip]]:
+    """Read the clips of all folders of each side; who is named twice stops it."""
+    read = [[clip for folder in side for clip in load(folder, cache)] for side in sides]
+    twice = [name for name, times in Counter(clip.id for side in read for clip in side).items() if times > 1]
+    if twice:
+        some = ", ".join(twice[:5]) + (", …" if len(twice) > 5 else "")
+        sys.exit(f"{len(twice)} clips in two folders ({some}); give every clip an id of its own in clips.csv")
+    return read
 
 
 def load(real: Path | None, cache: Path) -> list[Clip]:

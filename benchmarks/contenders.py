@@ -1,10 +1,11 @@
 """What is compared on avatars and on people: the rules, trees on kinematic features, networks."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from collection import SETTINGS
 
 from pushup_data.model import baselines, data, training
 from pushup_data.model.calibration import Platt, sigmoid
@@ -15,6 +16,10 @@ from pushup_data.params import Model, Train
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+TREES = ("forest", "boosting")
+# As in params' model.kind; then what `evaluate` calls so.
+KINDS = (*TREES, "cnn-lstm", "cnn", "lstm", "transformer", *baselines.NETWORKS)
 
 
 class Judge(NamedTuple):
@@ -27,6 +32,14 @@ class Judge(NamedTuple):
 
 
 Fit = Callable[[Dataset, Dataset, int], Judge]  # of train, val, seed
+
+
+def contender(kind: str, settings: Train, streams: Sequence[str] = ("pose",)) -> Fit:
+    """Return one of KINDS, ready to be trained; `streams` are a network's."""
+    if kind in TREES:
+        return trees(kind, settings)
+    changed = {**baselines.NETWORKS.get(kind, {"kind": kind}), "streams": tuple(streams)}
+    return network(SETTINGS.model.model_copy(update=changed), settings)
 
 
 def network(model: Model, settings: Train) -> Fit:
@@ -45,7 +58,7 @@ def network(model: Model, settings: Train) -> Fit:
     return fit
 
 
-def trees(name: Literal["forest", "boosting"], settings: Train) -> Fit:
+def trees(name: str, settings: Train) -> Fit:
     """The baseline of this name, as `evaluate` trains it."""
 
     def fit(train: Dataset, val: Dataset, seed: int) -> Judge:

@@ -23,13 +23,14 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
+import comparison
 import numpy as np
 import numpy.typing as npt
 import real
 import torch
 from bodies import FOLDS, chosen
 from bodies import out_of_fold as out_of_fold_bodies
-from collection import SETTINGS, load, parser
+from collection import SETTINGS, load_all, parser
 from contenders import Judge, network
 from corpus import ERRORS, Corpus, films, join, labelled_avatar, with_joints
 from sklearn.ensemble import ExtraTreesClassifier
@@ -64,7 +65,7 @@ def main() -> None:
     made.add_argument("--seeds", type=int, default=2)
     options = made.parse_args()
     avatars, true = with_truth(options.sets, options.front, options.avatars)
-    clips = [clip for folder in options.train or [options.real] for clip in load(folder, options.cache)]
+    [clips] = load_all([options.train or [options.real]], options.cache)
     task = real.Task(clips, None, lambda: avatars)
     on_people(task, options.seeds)
     from_avatars_to_people(task, options.seeds)
@@ -85,15 +86,15 @@ def on_people(task: real.Task, seeds: int) -> None:
         rows(task, name, runs, head=not i)
 
 
-def rows(task: real.Task, name: str, runs: real.Said, *, head: bool) -> None:
-    truth = real.consensus(task.clips)
+def rows(task: real.Task, name: str, runs: comparison.Said, *, head: bool) -> None:
+    truth = comparison.consensus(task.clips)
     columns = [e for e in range(len(ERRORS)) if (truth[:, e] == 1).any()]
     if head:
         print("\n| F1, AP | clips | " + " | ".join(ERRORS[e] for e in columns) + " |")
         print("|---|---" + "|---" * len(columns) + "|")
     standard = np.array([c.standard for c in task.clips])
     for title, keep in (("standard", standard), ("all", np.ones(len(standard), dtype=bool))):
-        cells = [real.figures(runs, truth, keep, e) for e in columns]
+        cells = [comparison.figures(runs, truth, keep, e) for e in columns]
         print(f"| {name} | {title} | " + " | ".join(cells) + " |", flush=True)
 
 

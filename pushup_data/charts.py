@@ -14,8 +14,9 @@ _COLOURS = {
     "majority": "#d9d9d9",
     "forest": "#8c6d31",
     "boosting": "#e7ba52",
-    "cnn": "#d6616b",
-    "lstm": "#a55194",
+    "committee": "#843c39",
+    "cnn-only": "#d6616b",
+    "lstm-only": "#a55194",
     "candidate": "#1f77b4",
     "champion": "#2ca02c",
 }

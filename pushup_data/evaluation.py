@@ -8,7 +8,6 @@ import numpy as np
 from pushup_data import confidence
 from pushup_data.metrics import (
     MIN_POSITIVE_SUBJECTS,
-    Bools,
     Floats,
     Judged,
     curves,
@@ -27,6 +26,16 @@ def report(judged: Judged, errors: Sequence[str], bootstrap: int, seed: int) -> 
     """Return what metrics/evaluation.json says of one split."""
     weights = resample(judged.subjects, bootstrap, seed)
     return {
+        **_figures(judged, errors, weights),
+        "by": {group: _apart(judged, of, errors, weights) for group, of in judged.groups.items()},
+        "people": people(judged),
+        "coverage": {name: confidence.coverage(judged, name, weights) for name in judged.predictors},
+        "reliability": {name: confidence.reliability(judged, name) for name in judged.predictors},
+    }
+
+
+def _figures(judged: Judged, errors: Sequence[str], weights: Floats) -> dict[str, Any]:
+    return {
         "subjects": len(set(judged.subjects)),
         "reps": len(judged.subjects),
         "macro": {name: macro(judged, name, weights) for name in judged.predictors},
@@ -35,14 +44,16 @@ def report(judged: Judged, errors: Sequence[str], bootstrap: int, seed: int) -> 
             | {name: measure(judged, name, e, weights) for name in judged.predictors}
             for e, error in enumerate(errors)
         },
-        "by": {
-            group: {value: _part(judged, _is(of, value), errors, weights) for value in sorted(set(of))}
-            for group, of in judged.groups.items()
-        },
-        "people": people(judged),
-        "coverage": {name: confidence.coverage(judged, name, weights) for name in judged.predictors},
-        "reliability": {name: confidence.reliability(judged, name) for name in judged.predictors},
     }
+
+
+def _apart(judged: Judged, of: Sequence[str], errors: Sequence[str], weights: Floats) -> dict[str, Any]:
+    """Return the figures for every value of a group, `of` (N,)."""
+    found = {}
+    for value in sorted(set(of)):
+        keep = np.array([each == value for each in of], dtype=bool)
+        found[value] = _figures(judged.take(keep), errors, weights[:, keep])
+    return found
 
 
 def measure(judged: Judged, predictor: str, error: int, weights: Floats) -> dict[str, Any]:
@@ -119,27 +130,6 @@ def people(judged: Judged) -> dict[str, Any]:
     return {"f1": spread, "each": rows}
 
 
-def _part(judged: Judged, keep: Bools, errors: Sequence[str], weights: Floats) -> dict[str, Any]:
-    """Return the metrics on the reps where `keep` (N,) is true, those per error without intervals."""
-    part, weights = judged.take(keep), weights[:, keep]
-    table = {}
-    for e, error in enumerate(errors):
-        row = _counts(part, e)
-        for name in part.predictors:
-            _, positive, probability, said = part.parts(name, e)
-            why = obstacle(positive, probability)
-            found = {} if why else curves(positive, probability, said, np.ones((1, len(positive))))
-            row[name] = {m: rounded(found[m][0]) if found else None for m in ("f1", "ap")}
-            row[name] |= {"reason": why} if why else {}
-        table[error] = row
-    return {
-        "subjects": len(set(part.subjects)),
-        "reps": len(part.subjects),
-        "macro": {name: macro(part, name, weights) for name in part.predictors},
-        "errors": table,
-    }
-
-
 def _counts(judged: Judged, error: int) -> dict[str, Any]:
     truth = judged.truth[:, error]
     return {
@@ -148,7 +138,3 @@ def _counts(judged: Judged, error: int) -> dict[str, Any]:
         "unknown": int(np.isnan(truth).sum()),
         "present_subjects": judged.showing(error),
     }
-
-
-def _is(of: Sequence[str], value: str) -> Bools:
-    return np.asarray(np.asarray(of, dtype=str) == value)

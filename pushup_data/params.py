@@ -103,7 +103,8 @@ class Split(_Section):
 class Model(_Section):
     """The network."""
 
-    kind: Literal["cnn-lstm", "cnn", "lstm", "transformer"] = "cnn-lstm"
+    kind: Literal["cnn-lstm", "cnn", "lstm", "transformer", "committee"] = "cnn-lstm"
+    alone: bool = False
     streams: tuple[Literal["pose", "rgb"], ...] = Field(default=("pose",), min_length=1)
     width: int = Field(default=32, ge=4, multiple_of=4)
     steps: int = Field(default=64, ge=16)
@@ -119,7 +120,7 @@ class Train(_Section):
     patience: int = Field(ge=1)
 
 
-Baseline = Literal["majority", "forest", "boosting", "cnn", "lstm"]
+Baseline = Literal["majority", "forest", "boosting", "committee", "cnn-only", "lstm-only"]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
 

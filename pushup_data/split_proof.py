@@ -11,7 +11,6 @@ from pushup_data import splits, tables
 from pushup_data.splits import Floats, Links
 
 RANDOM_SPLITS = 1000
-FEW = 5  # held-out subjects below which an interval over subjects says little
 
 
 def proof(
@@ -50,7 +49,7 @@ def proof(
         "reps_without_split": placed["split"].null_count(),
         "prevalence_by_rules": prevalence,  # mean probability over reps the rules can judge
         "prevalence_gap": gaps(placed, rules, links, seed=seed),
-        "cross_validation": _cross_validation(reps, rules, links, seed) if _too_few(subjects) else None,
+        "cross_validation": _cross_validation(reps, rules, links, seed),
         "warnings": _warnings(subjects),
     }
 
@@ -116,7 +115,7 @@ def _cross_validation(reps: pl.DataFrame, rules: pl.DataFrame, links: Links, see
         split=pl.col("subject").replace_strict(fold, default=None, return_dtype=pl.Int64).cast(pl.String)
     )
     return {
-        "why": f"fewer than {FEW} test subjects: measure by cross-validation over people",
+        "use": f"while fewer than {splits.FEW} test subjects have labels, evaluate judges all by these folds",
         "folds": splits.FOLDS,
         "fold": dict(sorted(fold.items())),
         "subjects": [sum(f == k for f in fold.values()) for k in range(splits.FOLDS)],
@@ -125,7 +124,7 @@ def _cross_validation(reps: pl.DataFrame, rules: pl.DataFrame, links: Links, see
 
 
 def _too_few(subjects: Mapping[str, int]) -> bool:
-    return sum(subjects.values()) > 0 and subjects["test"] < FEW
+    return sum(subjects.values()) > 0 and subjects["test"] < splits.FEW
 
 
 def _warnings(subjects: Mapping[str, int]) -> list[str]:
@@ -134,10 +133,10 @@ def _warnings(subjects: Mapping[str, int]) -> list[str]:
     for s, use in (("val", "no threshold and no verdict"), ("test", "no honest figure")):
         if total and subjects[s] == 0:
             found.append(f"no {s} subject among {total}: {use} yet; add videos of more people")
-        elif 0 < subjects[s] < FEW:
+        elif 0 < subjects[s] < splits.FEW:
             found.append(f"only {subjects[s]} {s} subjects: intervals over subjects will be wide or missing")
     if _too_few(subjects):
-        found.append("too few test subjects for a proper test: evaluate can cross-validate over people")
+        found.append("too few test subjects for a proper test: evaluate cross-validates over all people")
     return found
 
 

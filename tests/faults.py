@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from unittest import mock
 
 import httpx
@@ -90,7 +91,7 @@ class Bench:
         healed = free == wanted and right and whole and max(versions.values()) == 1
         return lost, len(names) - len(set(names)), healed
 
-    def _tasks(self, client: Client) -> list[dict]:
+    def _tasks(self, client: Client) -> list[dict[str, Any]]:
         project = client.project(self.params.labelstudio.title)
         assert project is not None
         self._project = project["id"]

@@ -27,9 +27,10 @@ def x():
     return torch.randn((40, 32, len(CHANNELS)), generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("kind", ["cnn-lstm", "cnn", "lstm", "transformer"])
-def test_unknown_channels_and_monsters_give_finite_logits(x, kind):
-    made = network(x, kind=kind)
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("kind", ["cnn-lstm", "cnn", "lstm", "transformer", "committee"])
+def test_unknown_channels_and_monsters_give_finite_logits(x, kind, alone):
+    made = network(x, kind=kind, alone=alone)
     strange = x[:3].clone()
     strange[0, :, KINEMATIC] = torch.nan
     strange[1, :, KINEMATIC] *= 1e6
@@ -80,6 +81,31 @@ def test_in_use_the_mean_of_the_parts_is_heard_and_in_training_each_or_the_rules
     silent = (apart.abs() < 1e-4).all(dim=-1)
     assert (silent | ((apart - said).abs() < 1e-4).all(dim=-1)).all()
     assert silent.float().mean() == pytest.approx(0.2, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("options", "landmarks", "statistics", "rules"),
+    [
+        ({}, True, True, True),
+        ({"kind": "committee"}, False, True, True),
+        ({"kind": "committee", "alone": True}, False, True, False),
+        ({"kind": "cnn", "alone": True}, True, False, False),
+        ({"kind": "lstm", "alone": True}, True, False, False),
+        ({"streams": ("rgb",)}, False, False, False),
+    ],
+)
+def test_a_part_that_is_left_out_is_not_there(x, options, landmarks, statistics, rules):
+    made = network(x, **options)
+    assert hasattr(made, "reader") == landmarks
+    assert hasattr(made, "committee") == statistics
+    assert hasattr(made, "trust") == rules
+    if made.pose:
+        with torch.no_grad():
+            before = made(x)
+            moved, said = x.clone(), x.clone()
+            moved[..., : KINEMATIC.start] += 1
+            said[..., made.inside :] += 1
+            assert ((made(moved) != before).any(), (made(said) != before).any()) == (landmarks, rules)
 
 
 def test_each_member_of_the_committee_reads_its_own_share_and_nothing_else(x):

@@ -242,7 +242,7 @@ def test_a_champion_predicts_until_it_is_beaten(rounds):
 def test_baselines_are_compared_and_never_decide(rounds):
     workspace, _, _ = rounds
     before = read(workspace, "metrics/verdict.json")
-    every = ["majority", "forest", "cnn"]  # each by itself: test_model_baselines.py
+    every = ["majority", "forest", "cnn-only"]  # each by itself: test_model_baselines.py
     run(workspace, [evaluate], evaluate={"baselines": every}, train={"epochs": 3})
     assert list(read(workspace, "metrics/evaluation.json")["test"]["macro"]) == ["rules", *every, "candidate"]
     assert read(workspace, "metrics/verdict.json") == before

@@ -28,16 +28,14 @@ def tune(trials: int, minutes: float) -> None:
     Example:
       pushup-data tune --trials 20 --minutes 10
     """
-    from pushup_data import locks, tables, taxonomy
-    from pushup_data.model import labelled, tuning
+    from pushup_data import locks, taxonomy
+    from pushup_data.model import tuning
+    from pushup_data.model.labelled import Labelled
 
     workspace = Workspace.here()
     settings = params.load(workspace.params)
-    known = taxonomy.load(workspace.taxonomy)
-    labels = tables.read(tables.LABELS, workspace.labels)
-    train, val = (
-        labelled.dataset(workspace, known, labels, side, settings.model) for side in ("train", "val")
-    )
+    labelled = Labelled(workspace, taxonomy.load(workspace.taxonomy))
+    train, val = (labelled.dataset(side, settings.model) for side in ("train", "val"))
     reason = tuning.obstacle(train, val, settings.train)
     if reason:
         raise BadInputError(f"nothing can be tuned: {reason}; annotate more, run `dvc repro` and try again")

@@ -21,6 +21,12 @@ _TREES = 200
 _LEAF = 2  # labels in a leaf
 _ROUNDS = 100  # of boosting, a small tree each
 _BOOSTED_LEAVES = 8
+# The candidate less a part of it: does the part earn its place?
+NETWORKS: dict[str, dict[str, Any]] = {
+    "committee": {"kind": "committee"},
+    "cnn-only": {"kind": "cnn", "alone": True},
+    "lstm-only": {"kind": "lstm", "alone": True},
+}
 # Of a probability, before its log-odds are taken: a forest of 200 trees knows nothing finer, boosting does.
 _CLIP = {"majority": 0.005, "forest": 0.005, "boosting": 1e-6}
 
@@ -55,7 +61,10 @@ class Fitted:
 def fit(
     names: Sequence[str], train: Dataset, val: Dataset, model: Model, settings: Train, *, seed: int
 ) -> dict[str, Fitted | str]:
-    """Train those of these names (baselines, or a model.kind); a reason instead where labels are too few."""
+    """Train those of these names: baselines, or "candidate", the network as `model` describes it.
+
+    A reason instead where labels are too few.
+    """
     both = set(train.subjects) & set(val.subjects)
     if both:
         raise ValueError(f"{len(both)} subjects are in train and val")
@@ -70,7 +79,8 @@ def fit(
         elif name in ("forest", "boosting"):
             found[name] = _trees(name, train, val, seed)
         else:
-            found[name] = _network(train, val, model.model_copy(update={"kind": name}), settings, seed)
+            changed = model.model_copy(update=NETWORKS.get(name, {}))
+            found[name] = _network(train, val, changed, settings, seed)
     return found
 
 
@@ -124,7 +134,7 @@ def _judge(name: str, seed: int) -> Any:
 
 
 def _network(train: Dataset, val: Dataset, model: Model, settings: Train, seed: int) -> Fitted:
-    """Train the network of another kind, exactly as the candidate was."""
+    """Train a network exactly as the candidate was."""
     from pushup_data.model import training
     from pushup_data.model.network import infer
 

@@ -33,8 +33,9 @@ class Network(nn.Module):
     error has a linear head; the parts' mean is heard. What the rule says of the error (the last channels)
     is added with a weight that is learnt.
 
-    `settings.kind` leaves out the LSTM (cnn) or the convolutions (lstm), or puts a transformer's encoder in
-    the LSTM's place (transformer).
+    `settings.kind` leaves out the LSTM (cnn), the convolutions (lstm) or both (committee), or puts a
+    transformer's encoder in the LSTM's place (transformer). `settings.alone` leaves out what stands beside
+    them: the committee and the rules, or for kind committee the rules.
 
     `settings.streams` says what is read. All of the above is the pose stream; rgb is a small CNN on
     each crop of the rep and an LSTM, one more that is heard. With rgb alone there are no landmarks,
@@ -52,17 +53,23 @@ class Network(nn.Module):
         self.register_buffer("spread", torch.ones(channels))
         self.inside = inside = channels - errors  # all but what the rules say
         self.pose, rgb = "pose" in settings.streams, "rgb" in settings.streams
-        if self.pose:
+        # What the pose stream consists of.
+        self.reads = self.pose and settings.kind != "committee"
+        self.counts = self.pose and not (settings.alone and self.reads)
+        self.ruled = self.pose and not settings.alone
+        if self.reads:
             self.convolutions = _convolutions(inside, width) if settings.kind != "lstm" else nn.Identity()
             self.reader = _reader(settings.kind, inside if settings.kind == "lstm" else width, width)
+        if self.counts:
             count = (KINEMATIC.stop - KINEMATIC.start) * len(STATISTICS)
             self.bins = _Bins(count)
             self.committee = _Committee(count, width)
+        if self.ruled:
             self.trust = nn.Parameter(torch.ones(errors))
         self.film = _Film(width) if rgb else None
         self.dropout = nn.Dropout(0.3)
         # Of the embedding: each judges by itself.
-        self.parts = ([2 * width] + [width] * _MEMBERS) * self.pose + [2 * width] * rgb
+        self.parts = [2 * width] * self.reads + [width] * _MEMBERS * self.counts + [2 * width] * rgb
         self.heads = nn.Linear(sum(self.parts), errors)  # a row of weights per error
         # Before it has learnt anything, the network says what the rules say.
         nn.init.zeros_(self.heads.weight)
@@ -73,7 +80,7 @@ class Network(nn.Module):
         self.mean.copy_(torch.nan_to_num(x.nanmean(dim=(0, 1))))
         spread = (x - self.mean).square().nanmean(dim=(0, 1)).sqrt()
         self.spread.copy_(torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_SPREAD))
-        if self.pose:
+        if self.counts:
             self.bins.cut(summary(x))
 
     def embed(self, x: Tensor, pixels: Tensor | None = None) -> Tensor:
@@ -81,7 +88,9 @@ class Network(nn.Module):
 
         Features are as many as `parts` say, of pose, then of rgb. Raises ValueError for rgb without crops.
         """
-        parts = [self._movement(x)] if self.pose else []
+        parts = [self._movement(x)] if self.reads else []
+        if self.counts:
+            parts.append(self.committee(self.bins(summary(x))))
         if self.film is not None:
             if pixels is None:
                 raise ValueError("this network reads the rgb stream, and there are no crops")
@@ -93,8 +102,7 @@ class Network(nn.Module):
         standard = torch.nan_to_num(((x - self.mean) / self.spread)[..., : self.inside])
         standard = standard.clamp(-_OUTLIER, _OUTLIER)
         movements = self.convolutions(standard.transpose(1, 2)).transpose(1, 2)
-        states = self.reader(movements)
-        return torch.cat([states.mean(dim=1), self.committee(self.bins(summary(x)))], dim=1)
+        return torch.as_tensor(self.reader(movements).mean(dim=1))
 
     def judge(self, embedded: Tensor, x: Tensor) -> Tensor:
         """Return logits (N, errors) from embed(x) and x, of which the rules' channels are read.
@@ -107,7 +115,7 @@ class Network(nn.Module):
         own = torch.stack([part @ weight.T for part, weight in parts]) + self.heads.bias  # (parts, N, errors)
         if not self.training:
             own = own.mean(dim=0)
-        if not self.pose:
+        if not self.ruled:
             return own
         if self.training:
             own = own * (torch.rand(*own.shape[:2], 1) >= _RULES_ALONE)
@@ -116,7 +124,7 @@ class Network(nn.Module):
     @torch.no_grad()
     def shrink(self, share: Tensor) -> None:
         """Leave `share` (errors,), 0 to 1, of what was learnt beside the rules; all, where there are none."""
-        if self.pose:
+        if self.ruled:
             self.heads.weight.mul_(share[:, None])
             self.heads.bias.mul_(share)
 

@@ -6,10 +6,11 @@ import click
 import numpy as np
 import polars as pl
 
-from pushup_data import charts, evaluation, files, tables, taxonomy, verdict
+from pushup_data import charts, evaluation, files, splits, taxonomy, verdict
 from pushup_data.metrics import RULES_THRESHOLD, Judged, Scores
-from pushup_data.model import baselines, data, folds, labelled, predictor, storage
+from pushup_data.model import baselines, data, folds, predictor, storage
 from pushup_data.model.baselines import Fitted
+from pushup_data.model.labelled import Labelled
 from pushup_data.model.predictor import Model
 from pushup_data.params import Params
 from pushup_data.taxonomy import Taxonomy
@@ -18,9 +19,9 @@ from pushup_data.workspace import Workspace
 HELD_OUT = ("val", "test")  # train is never measured: it would flatter
 CROSSED = "cross_validation"  # beside the splits, where too few people are in test
 _CROSSED_NOTE = (
-    "too few people are in test, so every fifth of all people is judged by models that learnt from others "
-    "as the candidate would, from landmarks; each fold has thresholds of its own (after `tune`, the settings "
-    "were chosen on some of these people)"
+    "too few people in test have labels, so every fifth of all people is judged by models that learnt from "
+    "others as the candidate would, from landmarks; each fold has thresholds of its own (after `tune`, the "
+    "settings were chosen on some of these people)"
 )
 _NOTE = (
     "calibration and the epoch at which training stopped were chosen on val (after `tune` the settings, "
@@ -31,17 +32,18 @@ _NOTE = (
 def run(workspace: Workspace, params: Params) -> None:
     """Write metrics/evaluation.json, metrics/verdict.json and the pictures in plots/."""
     known = taxonomy.load(workspace.taxonomy)
+    labelled = Labelled(workspace, known)
     loaded = {
         "candidate": predictor.load(workspace.candidate),
         "champion": predictor.load(workspace.champion),
     }
     models = {name: model for name, model in loaded.items() if model is not None}
-    fitted = _baselines(workspace, known, params)
+    fitted = _baselines(labelled, params)
     missing = _missing(workspace, models) | {n: why for n, why in fitted.items() if isinstance(why, str)}
     compared = {name: found for name, found in fitted.items() if not isinstance(found, str)}
-    steps = params.model.steps
     judged = {
-        split: _judged(workspace, known, models, compared, split=split, steps=steps) for split in HELD_OUT
+        split: _judged(labelled, known, models, compared, split=split, steps=params.model.steps)
+        for split in HELD_OUT
     }
     measured = ("rules", *compared, *models)
     found: dict[str, Any] = {"predictors": {**dict.fromkeys(measured, "measured"), **missing}, "note": _NOTE}
@@ -56,7 +58,9 @@ def run(workspace: Workspace, params: Params) -> None:
         min_positives=params.evaluate.min_positives,
         seed=params.seed,
     )
-    crossed, reasons = _cross_validated(workspace, known, params)
+    crossed = None
+    if params.evaluate.cross_validate and len(set(judged["test"].subjects)) < splits.FEW:
+        crossed, reasons = _cross_validated(workspace, labelled, known, params)
     if crossed:
         found[CROSSED] = evaluation.report(crossed, known.ids, params.evaluate.bootstrap, params.seed)
         found[CROSSED] |= {"note": _CROSSED_NOTE, "not_measured": reasons}
@@ -73,48 +77,33 @@ def run(workspace: Workspace, params: Params) -> None:
 
 
 def _cross_validated(
-    workspace: Workspace, known: Taxonomy, params: Params
+    workspace: Workspace, labelled: Labelled, known: Taxonomy, params: Params
 ) -> tuple[Judged | None, dict[str, str]]:
-    """Judge all labelled people by models that saw others; None where enough people are in test.
+    """Judge all labelled people by models that saw others; None where nobody is labelled.
 
     Second, by name, why what could not be trained for every fold is not measured.
     """
     proof = files.read_json(workspace.metrics / "split.json", "run `dvc repro` to make it") or {}
-    fold = (proof.get("cross_validation") or {}).get("fold")
-    if not params.evaluate.cross_validate or not fold:
-        return None, {}
-    labels = tables.read(tables.LABELS, workspace.labels)
-    model = params.model.model_copy(update={"streams": ("pose",)})
-    people = labelled.dataset(workspace, known, labels, None, model)
-    reps = _usable(labels, labelled.reps(workspace, None))
+    reps = labelled.usable(None)
     if reps.is_empty():
         return None, {}
+    model = params.model.model_copy(update={"streams": ("pose",)})
     cheap: list[str] = [name for name in params.evaluate.baselines if name in ("majority", "forest")]
     scores, reasons = folds.judge(
-        people,
-        labelled.sequences(workspace, reps, known.ids, model.steps, "all people"),
+        labelled.dataset(None, model),
+        labelled.sequences(reps, known.ids, model.steps, label="all people"),
         reps,
         known,
-        fold=fold,
-        names=[*cheap, model.kind],
+        fold=proof["cross_validation"]["fold"],
+        names=[*cheap, "candidate"],
         model=model,
         settings=params.train,
         seed=params.seed,
     )
-    called: dict[str, str] = {name: name for name in cheap} | {model.kind: "candidate"}
-    here = reps["rep_id"].to_list()
-    rules = data.opinions(tables.read(tables.RULES, workspace.rules), here, known.ids)
-    said = {"rules": Scores(rules, np.full(len(known.ids), RULES_THRESHOLD))}
-    said |= {called[name]: found for name, found in scores.items()}
-    truth = data.targets(labels, here, known.ids).astype(np.float64)
-    judged = Judged(reps["subject"].to_list(), truth, said, {"view": reps["view"].to_list()})
-    return judged, {called[name]: why for name, why in reasons.items()}
-
-
-def _usable(labels: pl.DataFrame, reps: pl.DataFrame) -> pl.DataFrame:
-    """Return the reps that somebody labelled and called usable."""
-    usable = labels.filter("usable")["rep_id"].unique()
-    return reps.filter(pl.col("rep_id").is_in(usable.to_list()))
+    groups = {"view": reps["view"].to_list()}
+    said = {"rules": _rules(labelled, reps, known), **scores}
+    truth = labelled.truth(reps).astype(np.float64)
+    return Judged(reps["subject"].to_list(), truth, said, groups), reasons
 
 
 def _missing(workspace: Workspace, models: dict[str, Model]) -> dict[str, str]:
@@ -128,19 +117,18 @@ def _missing(workspace: Workspace, models: dict[str, Model]) -> dict[str, str]:
     return found
 
 
-def _baselines(workspace: Workspace, known: Taxonomy, params: Params) -> dict[str, Fitted | str]:
+def _baselines(labelled: Labelled, params: Params) -> dict[str, Fitted | str]:
     """Train the baselines on the train subjects' labels, as the candidate was."""
     names = params.evaluate.baselines
     if not names:
         return {}
-    labels = tables.read(tables.LABELS, workspace.labels)
     model = params.model.model_copy(update={"streams": ("pose",)})
-    train, val = (labelled.dataset(workspace, known, labels, split, model) for split in ("train", "val"))
+    train, val = (labelled.dataset(split, model) for split in ("train", "val"))
     return baselines.fit(names, train, val, model, params.train, seed=params.seed)
 
 
 def _judged(
-    workspace: Workspace,
+    labelled: Labelled,
     known: Taxonomy,
     models: dict[str, Model],
     compared: dict[str, Fitted],
@@ -149,28 +137,21 @@ def _judged(
     steps: int,
 ) -> Judged:
     """Collect the labelled reps of one split and what every predictor says of them."""
-    labels = tables.read(tables.LABELS, workspace.labels)
-    reps = _usable(labels, labelled.reps(workspace, split))
-    here = reps["rep_id"].to_list()
-    always = np.full(len(known.ids), RULES_THRESHOLD)
-    rules = tables.read(tables.RULES, workspace.rules)
-    scores = {"rules": Scores(data.opinions(rules, here, known.ids), always)}
-    x: dict[Any, data.Floats] = {}  # by what a sequence depends on: most models share it
-
-    def seen(errors: tuple[str, ...], steps: int) -> data.Floats:
-        if (errors, steps) not in x:
-            x[errors, steps] = labelled.sequences(workspace, reps, errors, steps, split)
-        return x[errors, steps]
-
+    reps = labelled.usable(split)
+    scores = {"rules": _rules(labelled, reps, known)}
     for name, baseline in compared.items():
-        scores[name] = baseline.judge(seen(known.ids, steps), reps, known)
+        x = labelled.sequences(reps, known.ids, steps, label=split)
+        scores[name] = baseline.judge(x, reps, known)
     for name, model in models.items():
-        sequences = seen(model.errors, model.steps)
-        pixels = labelled.pixels(workspace, reps, model.streams, split)
-        after, before = model.compare(sequences, reps, known, pixels)
+        x = labelled.sequences(reps, model.errors, model.steps, label=split)
+        after, before = model.compare(x, reps, known, labelled.pixels(reps, model.streams, label=split))
         thresholds = np.array([model.thresholds.get(error, np.nan) for error in known.ids])
         scores[name] = Scores(after.astype(np.float64), thresholds, before.astype(np.float64))
-    truth = data.targets(labels, here, known.ids).astype(np.float64)
     quality = ["flagged" if flags else "no flag" for flags in reps["flags"].to_list()]
     groups = {"view": reps["view"].to_list(), "quality": quality}
-    return Judged(reps["subject"].to_list(), truth, scores, groups)
+    return Judged(reps["subject"].to_list(), labelled.truth(reps).astype(np.float64), scores, groups)
+
+
+def _rules(labelled: Labelled, reps: pl.DataFrame, known: Taxonomy) -> Scores:
+    said = data.opinions(labelled.rules, reps["rep_id"].to_list(), known.ids)
+    return Scores(said, np.full(len(known.ids), RULES_THRESHOLD))
