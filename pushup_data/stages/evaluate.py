@@ -100,10 +100,7 @@ def _cross_validated(
         settings=params.train,
         seed=params.seed,
     )
-    groups = {"view": reps["view"].to_list()}
-    said = {"rules": _rules(labelled, reps, known), **scores}
-    truth = labelled.truth(reps).astype(np.float64)
-    return Judged(reps["subject"].to_list(), truth, said, groups), reasons
+    return _with_truth(labelled, reps, {"rules": _rules(labelled, reps, known), **scores}), reasons
 
 
 def _missing(workspace: Workspace, models: dict[str, Model]) -> dict[str, str]:
@@ -147,6 +144,10 @@ def _judged(
         after, before = model.compare(x, reps, known, labelled.pixels(reps, model.streams, label=split))
         thresholds = np.array([model.thresholds.get(error, np.nan) for error in known.ids])
         scores[name] = Scores(after.astype(np.float64), thresholds, before.astype(np.float64))
+    return _with_truth(labelled, reps, scores)
+
+
+def _with_truth(labelled: Labelled, reps: pl.DataFrame, scores: dict[str, Scores]) -> Judged:
     quality = ["flagged" if flags else "no flag" for flags in reps["flags"].to_list()]
     groups = {"view": reps["view"].to_list(), "quality": quality}
     return Judged(reps["subject"].to_list(), labelled.truth(reps).astype(np.float64), scores, groups)
