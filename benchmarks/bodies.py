@@ -1,7 +1,7 @@
 """How well errors are told on bodies never trained on, against the truth: avatars, five folds of bodies.
 
     python benchmarks/bodies.py [--sets N] [--front N] [--retakes 2] [--work DIR] [--seeds 3]
-        [--streams pose rgb] [--pictures FILE] [--true-joints]
+        [--kinds forest cnn-lstm] [--streams pose rgb] [--pictures FILE] [--true-joints]
 
 Renders the sets (kept in --work; --front more of them are seen from the front, where flaring and asymmetry
 show), tracks them, and trains on four fifths of the bodies, a fifth of which are calibrated on. --retakes of
@@ -79,6 +79,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
     parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
     options = parser.parse_args()
+    if options.pictures and not ("cnn-lstm" in options.kinds and "pose" in options.streams):
+        parser.error("--pictures are of what cnn-lstm gets wrong by its pose stream: ask for both")
     if options.retakes and (options.true_joints or options.streams != ["pose"]):
         parser.error("retakes are landmarks alone: say --retakes 0")
     return options

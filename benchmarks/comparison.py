@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from collection import Clip
+from contenders import TREES
 from corpus import ERRORS
 
 from pushup_data import metrics
@@ -19,22 +20,23 @@ ANOTHER = {"knee", "one_arm", "clap", "ball_or_prop"}  # variants that are anoth
 
 
 def ordered(said: Mapping[str, Said]) -> list[str]:
-    """Return the contenders' names: the rules, forests, networks, and last the one released."""
-    return sorted(said, key=lambda name: (name != "rules", name == RELEASED, not name.startswith("forest")))
+    """Return the contenders' names: the rules, trees, networks, and last the one released."""
+    return sorted(said, key=lambda name: (name != "rules", name == RELEASED, not name.startswith(TREES)))
 
 
 def pairs(said: Mapping[str, Said]) -> list[tuple[str, str]]:
     """Return whom to compare with whom.
 
-    All with the rules, networks with forests, the CNN-LSTM with other networks, other sources with people.
+    All with the rules, networks with forests, the CNN-LSTM with other networks, networks with those that
+    learnt from people.
     """
     kinds = {name: name.split(", ") for name in ordered(said) if name != "rules"}
     found = [(name, "rules") for name in kinds]
-    found += [(name, f"forest, {source}") for name, (kind, source) in kinds.items() if kind != "forest"]
+    found += [(name, f"forest, {source}") for name, (kind, source) in kinds.items() if kind not in TREES]
     ours = [(name, source) for name, (kind, source) in kinds.items() if kind == "cnn-lstm"]
-    others = [kind for kind in dict.fromkeys(kind for kind, _ in kinds.values()) if kind != "forest"]
+    others = [kind for kind in dict.fromkeys(kind for kind, _ in kinds.values()) if kind not in TREES]
     found += [(name, f"{kind}, {source}") for name, source in ours for kind in others]
-    found += [(name, f"{kind}, real") for name, (kind, source) in kinds.items() if kind != "forest"]
+    found += [(name, f"{kind}, real") for name, (kind, source) in kinds.items() if kind not in TREES]
     return [(one, other) for one, other in found if other in said and one != other]
 
 
@@ -154,7 +156,7 @@ def correct_or_wrong(
     for name in ordered(said):
         each = [(((present > 0).any(axis=1) | other) == wrong).mean() for _, present in said[name]]
         print(f"| any error, or another exercise: {name} | {accuracy(each)} | |")
-    for name, cells in sorted(asked.items(), key=lambda row: not row[0].startswith("forest")):
+    for name, cells in sorted(asked.items(), key=lambda row: not row[0].startswith(TREES)):
         print(f"| asked for it: {name} | {cells} |")
     truth = consensus(clips)
     seen = np.array([bool(ANOTHER & {c.a["variant"], c.b["variant"]}) for c in clips])

@@ -1,7 +1,7 @@
 """What is compared on avatars and on people: the rules, trees on kinematic features, networks."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,15 @@ from pushup_data.params import Model, Train
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-TREES = ("forest", "boosting")
-# As in params' model.kind; then what `evaluate` calls so.
-KINDS = (*TREES, "cnn-lstm", "cnn", "lstm", "transformer", *baselines.NETWORKS)
+Tree = Literal["forest", "boosting"]
+TREES: tuple[Tree, ...] = get_args(Tree)
+# By their names: params' model.kind, what `evaluate` calls so, and with what else the latter can be compared.
+NETWORKS: dict[str, dict[str, Any]] = {
+    **{kind: {"kind": kind} for kind in ("cnn-lstm", "cnn", "lstm", "transformer")},
+    **baselines.NETWORKS,
+    "cnn-lstm-only": {"bare": True},
+}
+KINDS = (*TREES, *NETWORKS)
 
 
 class Judge(NamedTuple):
@@ -36,9 +42,10 @@ Fit = Callable[[Dataset, Dataset, int], Judge]  # of train, val, seed
 
 def contender(kind: str, settings: Train, streams: Sequence[str] = ("pose",)) -> Fit:
     """Return one of KINDS, ready to be trained; `streams` are a network's."""
-    if kind in TREES:
-        return trees(kind, settings)
-    changed = {**baselines.NETWORKS.get(kind, {"kind": kind}), "streams": tuple(streams)}
+    for name in TREES:
+        if kind == name:
+            return trees(name, settings)
+    changed = NETWORKS[kind] | {"streams": tuple(streams)}
     return network(SETTINGS.model.model_copy(update=changed), settings)
 
 
@@ -58,7 +65,7 @@ def network(model: Model, settings: Train) -> Fit:
     return fit
 
 
-def trees(name: str, settings: Train) -> Fit:
+def trees(name: Tree, settings: Train) -> Fit:
     """The baseline of this name, as `evaluate` trains it."""
 
     def fit(train: Dataset, val: Dataset, seed: int) -> Judge:

@@ -19,6 +19,8 @@ from pushup_data.metrics import (
     rounded,
 )
 
+# Of an error in a part: every round writes all of them.
+_SHORT = ("f1", "f1_low", "f1_high", "ap", "ap_low", "ap_high", "reason")
 _NO_POSITIVE = "no error is present in any labelled rep"
 
 
@@ -52,7 +54,11 @@ def _apart(judged: Judged, of: Sequence[str], errors: Sequence[str], weights: Fl
     found = {}
     for value in sorted(set(of)):
         keep = np.array([each == value for each in of], dtype=bool)
-        found[value] = _figures(judged.take(keep), errors, weights[:, keep])
+        figures = _figures(judged.take(keep), errors, weights[:, keep])
+        for row in figures["errors"].values():
+            for name in judged.predictors:
+                row[name] = {key: row[name][key] for key in _SHORT if key in row[name]}
+        found[value] = figures
     return found
 
 

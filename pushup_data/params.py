@@ -104,10 +104,16 @@ class Model(_Section):
     """The network."""
 
     kind: Literal["cnn-lstm", "cnn", "lstm", "transformer", "committee"] = "cnn-lstm"
-    alone: bool = False
+    bare: bool = False
     streams: tuple[Literal["pose", "rgb"], ...] = Field(default=("pose",), min_length=1)
     width: int = Field(default=32, ge=4, multiple_of=4)
     steps: int = Field(default=64, ge=16)
+
+    @property
+    def called(self) -> str:
+        """What it is, in words."""
+        less = "the rules" if self.kind == "committee" else "committee and rules"
+        return f"{self.kind} without {less}" if self.bare else self.kind
 
 
 class Train(_Section):

@@ -137,7 +137,7 @@ def _line(card: Card) -> str:
     if not card.trained:
         return f"not trained: {card.reason}"
     train = card.splits["train"]
-    said = [f"{card.model.kind} of {train.reps} reps of {train.subjects} people"]
+    said = [f"{card.model.called} of {train.reps} reps of {train.subjects} people"]
     for split, found in (card.metrics or {}).items():
         if found.macro.f1 and found.macro.ap:
             said.append(f"{split} F1 {found.macro.f1}, AP {found.macro.ap}")

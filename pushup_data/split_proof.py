@@ -11,6 +11,7 @@ from pushup_data import splits, tables
 from pushup_data.splits import Floats, Links
 
 RANDOM_SPLITS = 1000
+FEW = 5  # held-out subjects below which an interval over subjects says little
 
 
 def proof(
@@ -49,7 +50,7 @@ def proof(
         "reps_without_split": placed["split"].null_count(),
         "prevalence_by_rules": prevalence,  # mean probability over reps the rules can judge
         "prevalence_gap": gaps(placed, rules, links, seed=seed),
-        "cross_validation": _cross_validation(reps, rules, links, seed),
+        "cross_validation": _cross_validation(reps, rules, links, seed) if _too_few(subjects) else None,
         "warnings": _warnings(subjects),
     }
 
@@ -115,7 +116,7 @@ def _cross_validation(reps: pl.DataFrame, rules: pl.DataFrame, links: Links, see
         split=pl.col("subject").replace_strict(fold, default=None, return_dtype=pl.Int64).cast(pl.String)
     )
     return {
-        "use": f"while fewer than {splits.FEW} test subjects have labels, evaluate judges all by these folds",
+        "why": f"fewer than {FEW} test subjects: measure by cross-validation over people",
         "folds": splits.FOLDS,
         "fold": dict(sorted(fold.items())),
         "subjects": [sum(f == k for f in fold.values()) for k in range(splits.FOLDS)],
@@ -124,7 +125,7 @@ def _cross_validation(reps: pl.DataFrame, rules: pl.DataFrame, links: Links, see
 
 
 def _too_few(subjects: Mapping[str, int]) -> bool:
-    return sum(subjects.values()) > 0 and subjects["test"] < splits.FEW
+    return sum(subjects.values()) > 0 and subjects["test"] < FEW
 
 
 def _warnings(subjects: Mapping[str, int]) -> list[str]:
@@ -133,10 +134,10 @@ def _warnings(subjects: Mapping[str, int]) -> list[str]:
     for s, use in (("val", "no threshold and no verdict"), ("test", "no honest figure")):
         if total and subjects[s] == 0:
             found.append(f"no {s} subject among {total}: {use} yet; add videos of more people")
-        elif 0 < subjects[s] < splits.FEW:
+        elif 0 < subjects[s] < FEW:
             found.append(f"only {subjects[s]} {s} subjects: intervals over subjects will be wide or missing")
     if _too_few(subjects):
-        found.append("too few test subjects for a proper test: evaluate cross-validates over all people")
+        found.append("too few test subjects for a proper test: evaluate cross-validates over people")
     return found
 
 

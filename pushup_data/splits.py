@@ -27,7 +27,6 @@ from pushup_data.errors import BadInputError
 from pushup_data.params import Split
 
 SPLITS = ("train", "val", "test")
-FEW = 5  # held-out subjects below which an interval over subjects says little
 FOLDS = 5  # of the cross-validation
 
 Floats = npt.NDArray[np.float64]

@@ -1,5 +1,7 @@
 """What benchmarks/real.py compares, and how."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,27 @@ def test_everybody_is_compared_with_the_rules_networks_with_forests_and_with_wha
         ("cnn-only, real", "forest, real"),
         ("cnn-lstm, real", "cnn-only, real"),
     ]
+
+
+def test_a_contender_is_what_its_name_says(comparison):
+    import contenders
+
+    for kind in ("cnn-lstm", "cnn", "lstm", "transformer"):
+        assert contenders.NETWORKS[kind] == {"kind": kind}
+    assert set(contenders.NETWORKS) > {"committee", "cnn-only", "lstm-only", "cnn-lstm-only"}
+    said = dict.fromkeys(["rules", "cnn-lstm, real", "boosting, real"])
+    assert comparison.ordered(said) == ["rules", "boosting, real", "cnn-lstm, real"]
+    assert comparison.pairs(said) == [("boosting, real", "rules"), ("cnn-lstm, real", "rules")]
+
+
+def test_clips_that_are_named_alike_are_refused(comparison, monkeypatch):
+    import collection
+
+    clip = SimpleNamespace
+    monkeypatch.setattr(collection, "load", lambda folder, _: [clip(id="c1"), clip(id=f"c {folder}")])
+    with pytest.raises(SystemExit, match=r"1 clips in two folders \(c1\)"):
+        collection.load_all([["a"], ["b"]], None)
+    assert [[c.id for c in side] for side in collection.load_all([["a"], []], None)] == [["c1", "c a"], []]
 
 
 def test_intervals_draw_scenes_and_differences_are_of_the_same_ones(comparison):

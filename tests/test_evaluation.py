@@ -102,6 +102,20 @@ def test_a_view_is_measured_on_its_own_reps():
     assert "no positive among 2" in views["front"]["errors"]["hips_piked"]["rules"]["reason"]
 
 
+def test_a_part_has_intervals_where_several_people_show_the_error():
+    truth, score, subjects = many(12, 0.3)
+    table = np.stack([truth, np.where(np.asarray(subjects) == subjects[0], 1, 0)], axis=1)
+    some = judged(table, subjects, rules=np.stack([score, score], axis=1))
+    views = ["side", "side", "front", "front"] * (len(truth) // 4)
+    found = report(Judged(some.subjects, some.truth, some.predictors, {"view": views}))["by"]["view"]
+    for view in ("side", "front"):
+        sag, piked = (found[view]["errors"][error]["rules"] for error in ERRORS)
+        assert sag["f1_low"] <= sag["f1"] <= sag["f1_high"]
+        assert sag["ap_low"] < sag["ap_high"]
+        assert piked["f1_low"] is piked["ap_high"] is None
+        assert "one subject" in piked["reason"]
+
+
 def test_a_part_with_unknown_labels_is_measured_on_the_known_ones():
     some = judged(
         [[1, 0], [0, NAN], [NAN, 1], [0, 0]], rules=[[0.9, 0.1], [0.2, 0.9], [0.9, 0.8], [0.7, 0.2]]

@@ -80,6 +80,4 @@ def test_too_few_people_are_cross_validated():
     assert found["cross_validation"]["subjects"] == [2, 1, 1, 1, 1]
     assert any("cross-validate" in w for w in found["warnings"])
     many = data({f"p{i}": (3, "side", 0.2) for i in range(40)})
-    proof = split_proof.proof(splits.assign(NONE, *many, SHARES, 0), *many)
-    assert not any("cross-validate" in w for w in proof["warnings"])
-    assert proof["cross_validation"]["subjects"] == [8] * 5  # of whom few may have labels
+    assert split_proof.proof(splits.assign(NONE, *many, SHARES, 0), *many)["cross_validation"] is None

@@ -21,11 +21,11 @@ _TREES = 200
 _LEAF = 2  # labels in a leaf
 _ROUNDS = 100  # of boosting, a small tree each
 _BOOSTED_LEAVES = 8
-# The candidate less a part of it: does the part earn its place?
+# What the candidate is without what reads the movement; and what reads it, by itself.
 NETWORKS: dict[str, dict[str, Any]] = {
-    "committee": {"kind": "committee"},
-    "cnn-only": {"kind": "cnn", "alone": True},
-    "lstm-only": {"kind": "lstm", "alone": True},
+    "committee": {"kind": "committee", "bare": False},
+    "cnn-only": {"kind": "cnn", "bare": True},
+    "lstm-only": {"kind": "lstm", "bare": True},
 }
 # Of a probability, before its log-odds are taken: a forest of 200 trees knows nothing finer, boosting does.
 _CLIP = {"majority": 0.005, "forest": 0.005, "boosting": 1e-6}
@@ -79,7 +79,7 @@ def fit(
         elif name in ("forest", "boosting"):
             found[name] = _trees(name, train, val, seed)
         else:
-            changed = model.model_copy(update=NETWORKS.get(name, {}))
+            changed = model if name == "candidate" else model.model_copy(update=NETWORKS[name])
             found[name] = _network(train, val, changed, settings, seed)
     return found
 

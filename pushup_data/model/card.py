@@ -190,7 +190,7 @@ def _first(card: Card) -> str:
     if not card.trained:
         return f"No model: {card.reason}."
     return (
-        f"A {card.model.kind} on {' and '.join(card.model.streams)}, {card.reason}. It says of one push-up "
+        f"A {card.model.called} on {' and '.join(card.model.streams)}, {card.reason}. It says of one push-up "
         "repetition how probable each error of form is."
     )
 

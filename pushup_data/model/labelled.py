@@ -23,9 +23,9 @@ class Labelled:
         self.labels = tables.read(tables.LABELS, workspace.labels)
         self.rules = tables.read(tables.RULES, workspace.rules)
         self._videos = tables.read(tables.VIDEOS, workspace.videos)
-        self._reps = tables.read(tables.REPS, workspace.reps)
+        self.reps = tables.read(tables.REPS, workspace.reps)
         self._split = splits.of_reps(
-            self._reps,
+            self.reps,
             tables.read(tables.ASSIGNMENTS, workspace.assignments),
             tables.read(tables.LEFT_OUT, workspace.left_out, default_empty=True),
         )
@@ -58,19 +58,20 @@ class Labelled:
         """Return (N, steps, channels) for rows of tables.REPS."""
         found = self._found.setdefault((tuple(errors), steps), {})
         new = chosen.filter(~pl.col("rep_id").is_in(list(found)))
-        computed = data.sequences(
-            new,
-            self._videos,
-            self.rules,
-            self._pose,
-            among=self._reps,
-            errors=errors,
-            steps=steps,
-            label=label,
-        )
-        found |= zip(new["rep_id"], computed, strict=True)
-        every = [found[rep_id] for rep_id in chosen["rep_id"]]
-        return np.stack(every) if every else computed
+        if len(new):
+            computed = data.sequences(
+                new,
+                self._videos,
+                self.rules,
+                self._pose,
+                among=self.reps,
+                errors=errors,
+                steps=steps,
+                label=label,
+            )
+            found |= zip(new["rep_id"], computed, strict=True)
+        shape = (len(chosen), steps, len(data.channels(errors)))
+        return np.array([found[rep_id] for rep_id in chosen["rep_id"]], dtype=np.float32).reshape(shape)
 
     def pixels(self, chosen: pl.DataFrame, streams: Sequence[str], *, label: str) -> Pixels | None:
         """Return the crops of rows of tables.REPS; None where rgb is not among the streams."""
@@ -79,9 +80,9 @@ class Labelled:
         )
 
     def _in(self, split: str | None) -> pl.DataFrame:
-        side = [self._split.get(rep_id) for rep_id in self._reps["rep_id"]]
+        side = [self._split.get(rep_id) for rep_id in self.reps["rep_id"]]
         here = [found == split if split else found is not None for found in side]
-        return self._reps.filter(pl.Series(here, dtype=pl.Boolean))
+        return self.reps.filter(pl.Series(here, dtype=pl.Boolean))
 
     def _pose(self, video_id: str) -> Pose:
         return landmarks.read(self._workspace.pose(video_id))

@@ -34,11 +34,11 @@ class Network(nn.Module):
     is added with a weight that is learnt.
 
     `settings.kind` leaves out the LSTM (cnn), the convolutions (lstm) or both (committee), or puts a
-    transformer's encoder in the LSTM's place (transformer). `settings.alone` leaves out what stands beside
+    transformer's encoder in the LSTM's place (transformer). `settings.bare` leaves out what stands beside
     them: the committee and the rules, or for kind committee the rules.
 
     `settings.streams` says what is read. All of the above is the pose stream; rgb is a small CNN on
-    each crop of the rep and an LSTM, one more that is heard. With rgb alone there are no landmarks,
+    each crop of the rep and an LSTM, one more that is heard. With only rgb there are no landmarks,
     measures and rules: it says what pixels tell.
     """
 
@@ -52,11 +52,11 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("spread", torch.ones(channels))
         self.inside = inside = channels - errors  # all but what the rules say
-        self.pose, rgb = "pose" in settings.streams, "rgb" in settings.streams
+        pose, rgb = "pose" in settings.streams, "rgb" in settings.streams
         # What the pose stream consists of.
-        self.reads = self.pose and settings.kind != "committee"
-        self.counts = self.pose and not (settings.alone and self.reads)
-        self.ruled = self.pose and not settings.alone
+        self.reads = pose and settings.kind != "committee"
+        self.counts = pose and not (settings.bare and self.reads)
+        self.ruled = pose and not settings.bare
         if self.reads:
             self.convolutions = _convolutions(inside, width) if settings.kind != "lstm" else nn.Identity()
             self.reader = _reader(settings.kind, inside if settings.kind == "lstm" else width, width)
@@ -71,7 +71,7 @@ class Network(nn.Module):
         # Of the embedding: each judges by itself.
         self.parts = [2 * width] * self.reads + [width] * _MEMBERS * self.counts + [2 * width] * rgb
         self.heads = nn.Linear(sum(self.parts), errors)  # a row of weights per error
-        # Before it has learnt anything, the network says what the rules say.
+        # Before it has learnt anything, the network says what the rules say; without them, one half.
         nn.init.zeros_(self.heads.weight)
         nn.init.zeros_(self.heads.bias)
 

@@ -6,7 +6,7 @@ import click
 import numpy as np
 import polars as pl
 
-from pushup_data import charts, evaluation, files, splits, taxonomy, verdict
+from pushup_data import charts, evaluation, files, taxonomy, verdict
 from pushup_data.metrics import RULES_THRESHOLD, Judged, Scores
 from pushup_data.model import baselines, data, folds, predictor, storage
 from pushup_data.model.baselines import Fitted
@@ -19,7 +19,7 @@ from pushup_data.workspace import Workspace
 HELD_OUT = ("val", "test")  # train is never measured: it would flatter
 CROSSED = "cross_validation"  # beside the splits, where too few people are in test
 _CROSSED_NOTE = (
-    "too few people in test have labels, so every fifth of all people is judged by models that learnt from "
+    "too few people are in test, so every fifth of all people is judged by models that learnt from "
     "others as the candidate would, from landmarks; each fold has thresholds of its own (after `tune`, the "
     "settings were chosen on some of these people)"
 )
@@ -58,9 +58,7 @@ def run(workspace: Workspace, params: Params) -> None:
         min_positives=params.evaluate.min_positives,
         seed=params.seed,
     )
-    crossed = None
-    if params.evaluate.cross_validate and len(set(judged["test"].subjects)) < splits.FEW:
-        crossed, reasons = _cross_validated(workspace, labelled, known, params)
+    crossed, reasons = _cross_validated(workspace, labelled, known, params)
     if crossed:
         found[CROSSED] = evaluation.report(crossed, known.ids, params.evaluate.bootstrap, params.seed)
         found[CROSSED] |= {"note": _CROSSED_NOTE, "not_measured": reasons}
@@ -79,13 +77,14 @@ def run(workspace: Workspace, params: Params) -> None:
 def _cross_validated(
     workspace: Workspace, labelled: Labelled, known: Taxonomy, params: Params
 ) -> tuple[Judged | None, dict[str, str]]:
-    """Judge all labelled people by models that saw others; None where nobody is labelled.
+    """Judge all labelled people by models that saw others; None where enough people are in test.
 
     Second, by name, why what could not be trained for every fold is not measured.
     """
     proof = files.read_json(workspace.metrics / "split.json", "run `dvc repro` to make it") or {}
+    fold = (proof.get("cross_validation") or {}).get("fold")
     reps = labelled.usable(None)
-    if reps.is_empty():
+    if not params.evaluate.cross_validate or not fold or reps.is_empty():
         return None, {}
     model = params.model.model_copy(update={"streams": ("pose",)})
     cheap: list[str] = [name for name in params.evaluate.baselines if name in ("majority", "forest")]
@@ -94,7 +93,7 @@ def _cross_validated(
         labelled.sequences(reps, known.ids, model.steps, label="all people"),
         reps,
         known,
-        fold=proof["cross_validation"]["fold"],
+        fold=fold,
         names=[*cheap, "candidate"],
         model=model,
         settings=params.train,

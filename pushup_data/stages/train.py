@@ -28,7 +28,7 @@ def run(workspace: Workspace, params: Params) -> None:
             from pushup_data.model import training  # torch takes seconds to load
 
             fitted = training.fit(train, val, params.model, params.train, params.seed, watch=watch)
-    views = dict(tables.read(tables.REPS, workspace.reps).select("rep_id", "view").iter_rows())
+    views = dict(labelled.reps.select("rep_id", "view").iter_rows())
     counted = {split: _count(side, labelled.labels, views) for split, side in sides.items()}
     card = storage.describe(
         train,
