@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from avatar import TAXONOMY
 from collection import SETTINGS, picture
-from contenders import KINDS, TREES, Fit, apart, contender
+from contenders import KINDS, STREAMS, Fit, apart, contenders
 from corpus import ERRORS, Corpus, join, of_avatars, of_retakes
 from sklearn.model_selection import GroupKFold
 
@@ -46,7 +46,8 @@ def main() -> None:
     said = {"rules": [(avatars.rules, np.nan_to_num(avatars.rules) >= 0.5)]}
     spent: dict[str, list[float]] = {}
     used: dict[str, list[float]] = {}
-    for name, fit in contenders(options).items():
+    settings = SETTINGS.train.model_copy(update={"epochs": options.epochs})
+    for name, fit in contenders(options.kinds, options.streams, settings).items():
         for seed in range(options.seeds):
             start = time.process_time()
             probability, present, use = out_of_fold(avatars, fit, seed, more)
@@ -76,7 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--retakes", type=int, default=2, help="of every set, to learn from (retakes.py)")
     parser.add_argument("--pictures", type=Path, help="a picture of what the CNN-LSTM gets most wrong")
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
-    parser.add_argument("--streams", nargs="+", default=["pose"], choices=["pose", "rgb", "pose+rgb"])
+    parser.add_argument("--streams", nargs="+", default=["pose"], choices=STREAMS)
     parser.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
     options = parser.parse_args()
     if options.pictures and not ("cnn-lstm" in options.kinds and "pose" in options.streams):
@@ -111,17 +112,6 @@ def chosen(sets: int, front: int, folder: Path) -> list[Sets]:
     """Return what films() is to make: sets as they come, and `front` more of them seen from the front."""
     mixed, more = (sets, 1000, folder / "mixed", None), (front, 2000, folder / "front", {"front": 1.0})
     return [mixed, more] if front else [mixed]
-
-
-def contenders(options: argparse.Namespace) -> dict[str, Fit]:
-    settings = SETTINGS.train.model_copy(update={"epochs": options.epochs})
-    made = {kind: contender(kind, settings) for kind in options.kinds if kind in TREES}
-    networks = [kind for kind in options.kinds if kind not in TREES]
-    for streams in options.streams:
-        for kind in networks if streams == "pose" else networks[:1]:
-            name = kind if streams == "pose" else streams
-            made[name] = contender(kind, settings, streams.split("+"))
-    return made
 
 
 def out_of_fold(

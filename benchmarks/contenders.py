@@ -26,6 +26,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "cnn-lstm-only": {"bare": True},
 }
 KINDS = (*TREES, *NETWORKS)
+STREAMS = ("pose", "rgb", "pose+rgb")
 
 
 class Judge(NamedTuple):
@@ -40,13 +41,16 @@ class Judge(NamedTuple):
 Fit = Callable[[Dataset, Dataset, int], Judge]  # of train, val, seed
 
 
-def contender(kind: str, settings: Train, streams: Sequence[str] = ("pose",)) -> Fit:
-    """Return one of KINDS, ready to be trained; `streams` are a network's."""
-    for name in TREES:
-        if kind == name:
-            return trees(name, settings)
-    changed = NETWORKS[kind] | {"streams": tuple(streams)}
-    return network(SETTINGS.model.model_copy(update=changed), settings)
+def contenders(kinds: Sequence[str], streams: Sequence[str], settings: Train) -> dict[str, Fit]:
+    """Return those of KINDS that are asked for; of other streams than pose the first network alone."""
+    made: dict[str, Fit] = {name: trees(name, settings) for name in TREES if name in kinds}
+    networks = [kind for kind in kinds if kind not in TREES]
+    for which in streams:
+        for kind in networks if which == "pose" else networks[:1]:
+            changed = NETWORKS[kind] | {"streams": tuple(which.split("+"))}
+            model = SETTINGS.model.model_copy(update=changed)
+            made[kind if which == "pose" else which] = network(model, settings)
+    return made
 
 
 def network(model: Model, settings: Train) -> Fit:

@@ -183,10 +183,13 @@ def labelled_avatar(row: dict[str, Any], table: pl.DataFrame) -> Corpus:
     return _labelled(part, y, severity, right).take(np.isfinite(severity).all(axis=1))
 
 
-def of_clips(clips: Sequence[Clip]) -> Corpus:
+def of_clips(clips: Sequence[Clip], streams: Sequence[str] = ("pose",)) -> Corpus:
     """Return the clips' reps; nothing is said of them yet."""
     parts = [_of_video(c.id, c.scene, c.table, (c.width, c.height), c.fps) for c in clips]
-    return join(*(p for p in parts if len(p)))
+    found, by_id = join(*(p for p in parts if len(p))), {c.id: c for c in clips}
+    sizes = pl.DataFrame([{"video_id": c.id, "width": c.width, "height": c.height} for c in clips])
+    pixels = crops.crops(streams, found.reps, sizes, lambda c: by_id[c].pose, lambda c: by_id[c].video)
+    return replace(found, pixels=pixels)
 
 
 def _labelled(part: Corpus, y: Floats, severity: Floats, right: npt.NDArray[np.bool_]) -> Corpus:

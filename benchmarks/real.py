@@ -1,7 +1,7 @@
 """How well errors, and correct from wrong, are told on real people never trained on.
 
     python benchmarks/real.py --train DIR [DIR ...] [--test DIR] [--avatars DIR] [--seeds 3] [--sources real]
-        [--kinds forest cnn-lstm]
+        [--kinds forest cnn-lstm] [--streams pose rgb]
 
 Folders as in PUSHUP_REAL_DATA: clips.csv, ratings.csv, videos. Without --test, five folds of scenes; with it,
 all of --train but for scenes that --test has too. What learns from people alone comes first, in minutes.
@@ -22,7 +22,7 @@ same scenes for both. A clip's 1 is given to the one of its reps that the rules 
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,7 @@ from bodies import load as load_avatars
 from bodies import name_sets
 from collection import SETTINGS, Clip, load_all, parser
 from comparison import RELEASED, Bools, Floats, Said, accuracy, correct_or_wrong, errors
-from contenders import KINDS, Fit, Judge, apart, contender
+from contenders import KINDS, STREAMS, Fit, Judge, apart, contenders
 from corpus import ERRORS, Corpus, join, of_clips
 from sklearn.model_selection import GroupKFold
 
@@ -50,15 +50,21 @@ FOLDS = 5
 class Task:
     """Clips to be judged, and avatars to learn from."""
 
-    def __init__(self, train: list[Clip], test: list[Clip] | None, avatars: Callable[[], Corpus]) -> None:
+    def __init__(
+        self,
+        train: list[Clip],
+        test: list[Clip] | None,
+        avatars: Callable[[], Corpus],
+        streams: Sequence[str] = ("pose",),
+    ) -> None:
         self.clips = test or train
         self._load = avatars
         scenes = {c.scene for c in test or ()}
         kept = [c for c in train if c.scene not in scenes]
         if len(kept) < len(train):
             print(f"{len(train) - len(kept)} clips of --train show scenes of --test: left out\n")
-        self.train = told(of_clips(kept), kept)
-        self.judged = told(of_clips(test), test) if test else self.train
+        self.train = told(of_clips(kept, streams), kept)
+        self.judged = told(of_clips(test, streams), test) if test else self.train
         self.folds = test is None
 
     @cached_property
@@ -97,7 +103,11 @@ class Task:
 def main() -> None:
     options = arguments()
     train, test = load_all([options.train, [options.test] if options.test else []], options.cache)
-    task = Task(train, test or None, lambda: load_avatars(options.sets, options.front, options.avatars))
+    streams = "+".join(options.streams).split("+")
+    avatars = lambda: load_avatars(options.sets, options.front, options.avatars)  # noqa: E731
+    task = Task(train, test or None, avatars, streams)
+    settings = SETTINGS.train.model_copy(update={"epochs": options.epochs})
+    fits = contenders(options.kinds, options.streams, settings)
     print(
         f"{len(task.clips)} clips with {len(task.judged)} reps, {len({c.scene for c in task.clips})} scenes; "
         f"to learn from: {len(task.train)} reps of {len(train)} real clips"
@@ -110,12 +120,12 @@ def main() -> None:
     }
     asked: dict[str, str] = {}
     for n, source in enumerate(options.sources):
-        said |= opinions(task, source, options.kinds, options.seeds)
+        said |= opinions(task, source, fits, options.seeds)
         print(f"# Learnt from {', '.join(options.sources[: n + 1])}\n")
         if "errors" in options.tables:
             errors(task.clips, said)
         if "wrong" in options.tables:
-            asked |= asked_for_it(task, source, options.kinds, options.seeds)
+            asked |= asked_for_it(task, source, fits, options.seeds)
             correct_or_wrong(task.clips, said, another_exercise(task), asked)
 
 
@@ -127,9 +137,13 @@ def arguments() -> argparse.Namespace:
     name_sets(made, "--avatars")
     made.add_argument("--seeds", type=int, default=3)
     made.add_argument("--kinds", nargs="+", choices=KINDS, default=["forest", "cnn-lstm"])
+    made.add_argument("--streams", nargs="+", choices=STREAMS, default=["pose"])
+    made.add_argument("--epochs", type=int, default=SETTINGS.train.epochs)
     made.add_argument("--sources", nargs="+", choices=SOURCES, default=SOURCES)
     made.add_argument("--tables", nargs="+", choices=["errors", "wrong"], default=["errors", "wrong"])
     options = made.parse_args()
+    if options.streams != ["pose"] and (list(options.sources) != ["real"] or options.tables != ["errors"]):
+        made.error("pixels are compared on people alone and by errors: say --sources real --tables errors")
     options.train = options.train or [options.real]
     return options
 
@@ -153,14 +167,13 @@ def told(corpus: Corpus, clips: list[Clip]) -> Corpus:
     return replace(corpus, y=y, right=right)
 
 
-def opinions(task: Task, source: str, kinds: Sequence[str], seeds: int) -> dict[str, Said]:
+def opinions(task: Task, source: str, fits: Mapping[str, Fit], seeds: int) -> dict[str, Said]:
     """Return what every contender that learns from the source says of the errors."""
     said: dict[str, Said] = {}
-    for kind in kinds:
-        fit = contender(kind, SETTINGS.train)
+    for name, fit in fits.items():
         for seed in range(seeds):
             run = judged(task, lambda t, v, s, fit=fit: fit(t.dataset(), v.dataset(), s), source, seed)  # type: ignore[misc]
-            said.setdefault(f"{kind}, {source}", []).append(run)
+            said.setdefault(f"{name}, {source}", []).append(run)
     return said
 
 
@@ -185,7 +198,7 @@ def judged(task: Task, learn: Learn, source: str, seed: int) -> tuple[Floats, Fl
 
 def with_rules(judge: Judge, reps: Corpus) -> tuple[Floats, Bools]:
     """Return probabilities and what is said; where an error was not learnt the rules speak, as in predict."""
-    probability = judge.of(reps.x)
+    probability = judge.of(reps.x, reps.pixels)
     learnt = np.isfinite(judge.thresholds)
     probability = np.where(learnt, probability, reps.rules)
     return probability, probability >= np.where(learnt, judge.thresholds, 0.5)
@@ -209,18 +222,18 @@ def another_exercise(task: Task) -> Bools:
     return np.array([np.mean([False, *unusual[videos == c.id]]) >= 0.5 for c in task.clips], dtype=bool)
 
 
-def asked_for_it(task: Task, source: str, kinds: Sequence[str], seeds: int) -> dict[str, str]:
+def asked_for_it(task: Task, source: str, fits: Mapping[str, Fit], seeds: int) -> dict[str, str]:
     """Train the contenders on the one question; return rows: accuracy on unseen scenes, on random folds."""
     wrong = np.array([c.source_label == "wrong" for c in task.clips])
     rows = {}
-    for kind in kinds:
-        fit, cells = contender(kind, SETTINGS.train), []
+    for name, fit in fits.items():
+        cells = []
         for grouped in (True, False):
             asked = grouped or (source == "real" and task.folds)
             tried = range(seeds if asked else 0)
             each = [(_wrong(task, fit, source, s, grouped=grouped) == wrong).mean() for s in tried]
             cells.append(accuracy(each))
-        rows[f"{kind}, {source}"] = " | ".join(cells)
+        rows[f"{name}, {source}"] = " | ".join(cells)
     return rows
 
 
