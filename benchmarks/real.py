@@ -183,7 +183,7 @@ def released(reps: Corpus) -> tuple[Floats, Bools]:
     assert model is not None
     assert model.errors == ERRORS
     thresholds = np.array([model.thresholds.get(error, np.nan) for error in ERRORS])
-    of: Callable[[data.Floats], Floats] = lambda x: model.predict(x)[0].astype(np.float64)  # noqa: E731
+    of: Callable[..., Floats] = lambda x, _=None: model.predict(x)[0].astype(np.float64)  # noqa: E731
     return with_rules(Judge(of, thresholds, of), reps)
 
 
