@@ -140,12 +140,14 @@ def _misplaced(pose: Pose, view: View, aspect: float, limits: params.Quality) ->
     rest = [] if front else [(f"{s}_{a}", f"{s}_{b}") for s in near for a, b in itertools.pairwise(_BODY)]
     joints = [INDEX[f"{s}_{limb}"] for s in near for limb in (_LIMBS[:4] if front else _LIMBS)]
     hands_up = max(
-        float((pose.xy[:, INDEX[f"{s}_wrist"], 1] < pose.xy[:, INDEX[f"{s}_shoulder"], 1]).mean())
+        int((pose.xy[:, INDEX[f"{s}_wrist"], 1] < pose.xy[:, INDEX[f"{s}_shoulder"], 1]).sum())
         for s in _SIDES
     )
     line = _between(pose.world, "shoulder")
     swapped = float((line @ np.median(line, axis=0) < 0).mean())
-    arms_wrong = hands_up > limits.max_hands_up or _shortest(pose, arms) < limits.min_bone
+    # A single frame may be a slip, however short the rep.
+    raised = hands_up > max(1, limits.max_hands_up * len(pose))
+    arms_wrong = raised or _shortest(pose, arms) < limits.min_bone
     body_wrong = (
         _step(pose, joints, aspect) > limits.max_step
         or swapped > limits.max_swapped

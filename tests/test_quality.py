@@ -175,6 +175,11 @@ def test_landmarks_that_cannot_be_right_are_flagged(default_params, change, flag
         assert misplaced(pose, change, slice(8, 9), default_params) == ()  # one bad frame does not count
 
 
+def test_two_frames_with_a_hand_up_are_too_many(default_params):
+    for count, flags in ((1, ()), (2, (quality.ARMS_WRONG,))):
+        assert misplaced(figure(), raise_a_hand, slice(8, 8 + count), default_params) == flags
+
+
 @given(
     view=st.sampled_from(["side", "oblique", "front"]),
     tempo_s=st.floats(0.6, 4),
