@@ -20,11 +20,10 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from pydantic import BaseModel
 
-from pushup_data import params, tables, taxonomy
+from pushup_data import judgement, params, tables, taxonomy
 from pushup_data.errors import BadInputError, PushupDataError, ServerError
 from pushup_data.labelstudio import config, push, server
 from pushup_data.labelstudio.client import Client
-from pushup_data.stages import predict
 from pushup_data.workspace import Workspace
 
 Json = dict[str, Any]
@@ -171,7 +170,7 @@ def answers(workspace: Workspace, tasks: Sequence[Task]) -> list[list[Json]]:
             blind[task.clip] = blind.get(task.clip, False) or task.blind
     rows = [{"position": n, "rep_id": rep_of[clip], "blind": blind[clip]} for n, clip in enumerate(blind)]
     queued = tables.QUEUE.frame(rows).join(reps, on="rep_id")
-    opinions = predict.judge(workspace, queued.filter(~pl.col("blind")).select(reps.columns), known)
+    opinions = judgement.judge(workspace, queued.filter(~pl.col("blind")).select(reps.columns), known)
     made = push.wanted(queued, opinions.table, known)
     said = {task["clip"]: task["predictions"] for task in made}
     return [[] if task.annotations else said.get(task.clip, []) for task in tasks]
