@@ -19,7 +19,7 @@ from pushup_data.metrics import (
     rounded,
 )
 
-# Of an error in a part: every round writes all of them.
+# What is kept of an error's figures for each view and quality: the file is in git, and grows with every round.
 _SHORT = ("f1", "f1_low", "f1_high", "ap", "ap_low", "ap_high", "reason")
 _NO_POSITIVE = "no error is present in any labelled rep"
 
@@ -29,7 +29,7 @@ def report(judged: Judged, errors: Sequence[str], bootstrap: int, seed: int) -> 
     weights = resample(judged.subjects, bootstrap, seed)
     return {
         **_figures(judged, errors, weights),
-        "by": {group: _apart(judged, of, errors, weights) for group, of in judged.groups.items()},
+        "by": {group: _by_value(judged, of, errors, weights) for group, of in judged.groups.items()},
         "people": people(judged),
         "coverage": {name: confidence.coverage(judged, name, weights) for name in judged.predictors},
         "reliability": {name: confidence.reliability(judged, name) for name in judged.predictors},
@@ -49,7 +49,7 @@ def _figures(judged: Judged, errors: Sequence[str], weights: Floats) -> dict[str
     }
 
 
-def _apart(judged: Judged, of: Sequence[str], errors: Sequence[str], weights: Floats) -> dict[str, Any]:
+def _by_value(judged: Judged, of: Sequence[str], errors: Sequence[str], weights: Floats) -> dict[str, Any]:
     """Return the figures for every value of a group, `of` (N,)."""
     found = {}
     for value in sorted(set(of)):

@@ -66,7 +66,7 @@ def test_what_never_varies_or_is_never_known_says_nothing():
     assert (bins.slope[:, 2 * per_channel :] > 0).all()
 
 
-def test_in_use_the_mean_of_the_parts_is_heard_and_in_training_each_or_the_rules_bare(x):
+def test_in_use_the_mean_of_the_parts_is_heard_and_in_training_each_or_the_rules_alone(x):
     made = network(x)
     made.dropout.p = 0.0
     rules = made.trust * x[:, 0, made.inside :]

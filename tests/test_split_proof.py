@@ -78,6 +78,6 @@ def test_too_few_people_are_cross_validated():
     made = splits.assign(NONE, reps, rules, SHARES, 0)
     found = split_proof.proof(made, reps, rules)
     assert found["cross_validation"]["subjects"] == [2, 1, 1, 1, 1]
-    assert any("cross-validate" in w for w in found["warnings"])
+    assert any("cross-validates" in w for w in found["warnings"])
     many = data({f"p{i}": (3, "side", 0.2) for i in range(40)})
     assert split_proof.proof(splits.assign(NONE, *many, SHARES, 0), *many)["cross_validation"] is None

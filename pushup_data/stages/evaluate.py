@@ -84,7 +84,7 @@ def _cross_validated(
     proof = files.read_json(workspace.metrics / "split.json", "run `dvc repro` to make it") or {}
     fold = (proof.get("cross_validation") or {}).get("fold")
     reps = labelled.usable(None)
-    if not params.evaluate.cross_validate or not fold or reps.is_empty():
+    if not (params.evaluate.cross_validate and fold and len(reps)):
         return None, {}
     model = params.model.model_copy(update={"streams": ("pose",)})
     cheap: list[str] = [name for name in params.evaluate.baselines if name in ("majority", "forest")]
