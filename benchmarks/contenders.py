@@ -42,7 +42,7 @@ Fit = Callable[[Dataset, Dataset, int], Judge]  # of train, val, seed
 
 
 def contenders(kinds: Sequence[str], streams: Sequence[str], settings: Train) -> dict[str, Fit]:
-    """Return those of KINDS that are asked for; of other streams than pose the first network alone."""
+    """Return those of KINDS that are asked for; other streams than pose are read by the first network."""
     made: dict[str, Fit] = {name: trees(name, settings) for name in TREES if name in kinds}
     networks = [kind for kind in kinds if kind not in TREES]
     for which in streams:

@@ -19,7 +19,7 @@ from pushup_data.metrics import (
     rounded,
 )
 
-# What is kept of an error's figures for each view and quality: the file is in git, and grows with every round.
+# What is kept of an error's figures for each view and quality: the file is in git, anew with every round.
 _SHORT = ("f1", "f1_low", "f1_high", "ap", "ap_low", "ap_high", "reason")
 _NO_POSITIVE = "no error is present in any labelled rep"
 
